@@ -1,0 +1,53 @@
+//! Every cap on untrusted input, each with its reason. Exceeding one is `LimitExceeded`, never a panic or a silent cut.
+
+/// Longest text of one document, in UTF-8 bytes. Spans are `u32`, and one document must fit in memory several times
+/// over (source, chunks, tokens).
+pub const DOCUMENT_BYTES: usize = 64 << 20;
+
+/// Longest document id, title, URL or metadata key, in UTF-8 bytes. Ids are kept in memory for every document.
+pub const NAME_BYTES: usize = 4 << 10;
+
+/// Metadata of one document as JSON, in bytes. It travels with every hit.
+pub const META_BYTES: usize = 64 << 10;
+
+/// Longest query in UTF-8 bytes: 10,000 words are answered, a pasted book is refused.
+pub const QUERY_BYTES: usize = 1 << 20;
+
+/// Distinct terms of a query that take part in lexical search, the rarest first. Beyond it terms carry no signal
+/// and cost a posting list each.
+pub const QUERY_TERMS: usize = 256;
+
+/// Most hits one search returns. `k` above it is cut to it: "give me everything" is a legitimate wish.
+pub const HITS: usize = 10_000;
+
+/// Nesting of a filter expression: it is evaluated by recursion.
+pub const FILTER_DEPTH: usize = 32;
+
+/// Conditions in one filter expression, lists counted by element.
+pub const FILTER_TERMS: usize = 10_000;
+
+/// Width of a vector. The widest published embedding models have 8,192.
+pub const VECTOR_DIMS: usize = 16_384;
+
+/// Longest run of characters that is kept as one lexical term, in UTF-8 bytes; longer ones (encoded binary, minified
+/// code) are cut, as Lucene does at 255.
+pub const TERM_BYTES: usize = 255;
+
+/// Header of a safetensors file: the largest published ones have some 300 kB.
+pub const SAFETENSORS_HEADER_BYTES: usize = 16 << 20;
+
+/// One model file, in bytes: wasm memory ends at 4 GiB, and an encoder above this is no browser model.
+pub const MODEL_BYTES: u64 = 2 << 30;
+
+/// tokenizer.json, in bytes; the largest multilingual vocabularies have some 20 MB.
+pub const TOKENIZER_BYTES: usize = 64 << 20;
+
+/// config.json and the small files beside it, in bytes.
+pub const CONFIG_BYTES: usize = 4 << 20;
+
+/// Full-precision rows that are quantised at a time, in bytes, so that neither the whole file nor a whole
+/// vocabulary table is ever in memory at full precision.
+pub const QUANTISE_BLOCK_BYTES: usize = 4 << 20;
+
+/// Sections of one stored blob; the format uses some twenty.
+pub const FRAME_SECTIONS: usize = 256;

@@ -1,0 +1,46 @@
+//! Models: weights become an encoder, text becomes vectors and scores. The two traits at the top are all that the
+//! rest of the engine knows; the neural code behind the feature `neural` is one implementation of them, a pool of
+//! workers or a function of the caller's are others.
+
+use crate::error::Result;
+use crate::pace::{LocalFuture, Pacer};
+use serde::{Deserialize, Serialize};
+
+/// Which side of retrieval a text is on: asymmetric models have a prefix for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    Query,
+    Passage,
+}
+
+/// What an index must know of the model that made its vectors. Equal `digest` means comparable vectors.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EmbedderInfo {
+    pub name: String,
+    /// SHA-256 of the weights in hex, or what the caller's own embedder calls itself.
+    pub digest: String,
+    pub dims: usize,
+    /// Longest input in tokens, special tokens included; longer ones are truncated.
+    pub max_tokens: usize,
+}
+
+/// Text to vectors.
+pub trait Embedder {
+    fn info(&self) -> &EmbedderInfo;
+
+    /// One row of `info().dims` finite numbers for each text, in order, row-major. Length 1 (L2) where the model's
+    /// files ask for it.
+    fn embed<'a>(&'a self, texts: &'a [String], role: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>>;
+}
+
+/// Query and passages to relevance scores (logits: higher is better, no fixed range).
+pub trait Reranker {
+    fn score<'a>(
+        &'a self,
+        query: &'a str,
+        passages: &'a [String],
+        pacer: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<f32>>>;
+}

@@ -1,0 +1,24 @@
+//! How long computations stay polite. The core reads no clock and knows no event loop: between two layers of the
+//! encoder, two batches of documents or two slices of a scan it asks its [`Pacer`], which may hand control back to
+//! the event loop for a moment and which fails with `Aborted` once the caller's signal was raised.
+
+use crate::error::Result;
+use std::future::Future;
+use std::pin::Pin;
+
+/// A future that stays on its thread, as everything in a browser worker does.
+pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
+
+pub trait Pacer {
+    /// Called every few milliseconds of work. `Err(Aborted)` unwinds the computation; nothing half-done is kept.
+    fn pause(&self) -> LocalFuture<'_, Result<()>>;
+}
+
+/// Runs straight through: for native tools and tests.
+pub struct Unpaced;
+
+impl Pacer for Unpaced {
+    fn pause(&self) -> LocalFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}

@@ -1,0 +1,31 @@
+//! Text: chunkers that give byte spans into their source, analysers that give terms, highlights as ranges.
+
+/// Counts tokens as some model would. Declared here and implemented by `model`, so that chunkers can respect the
+/// limits of a model they do not know.
+pub trait TokenCounter {
+    /// Byte spans of the tokens of `text`, in order, special tokens not included.
+    fn token_spans(&self, text: &str) -> Vec<(usize, usize)>;
+
+    /// Number of tokens of `text`, special tokens not included.
+    fn count(&self, text: &str) -> usize {
+        self.token_spans(text).len()
+    }
+
+    /// Tokens that the model adds around every text, such as `[CLS]` and `[SEP]`.
+    fn special_tokens(&self) -> usize;
+}
+
+/// Stands in where there is no tokeniser: Unicode words and punctuation marks, one token each.
+pub struct WordCounter;
+
+impl TokenCounter for WordCounter {
+    fn token_spans(&self, text: &str) -> Vec<(usize, usize)> {
+        use unicode_segmentation::UnicodeSegmentation;
+        let pieces = text.split_word_bound_indices().filter(|(_, piece)| !piece.trim().is_empty());
+        pieces.map(|(start, piece)| (start, start + piece.len())).collect()
+    }
+
+    fn special_tokens(&self) -> usize {
+        0
+    }
+}
