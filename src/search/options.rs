@@ -1,0 +1,226 @@
+//! What one search asks for. The field names are those of the JavaScript API; an unknown name is `InvalidInput`, so
+//! that a misspelt option is found and not silently ignored.
+
+use crate::error::{Error, Result};
+use crate::limits;
+use serde::{Deserialize, Serialize};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Hybrid,
+    Sparse,
+    Dense,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SparseKind {
+    Bm25,
+    Tfidf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FusionMethod {
+    /// Reciprocal ranks (Cormack, Clarke and Büttcher 2009).
+    Rrf,
+    /// Normalised scores, weighted and added.
+    Weighted,
+}
+
+/// How the scores of a leg are brought to one scale before they are weighted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Normalization {
+    /// To 0..1 between the lowest and the highest score of the leg.
+    Minmax,
+    /// To mean 0 and standard deviation 1.
+    Zscore,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Weights {
+    pub dense: f32,
+    pub sparse: f32,
+}
+
+impl Default for Weights {
+    fn default() -> Weights {
+        Weights { dense: 1.0, sparse: 1.0 }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FusionOptions {
+    pub method: FusionMethod,
+    /// RRF's constant: the larger, the less the very first ranks stand out.
+    pub k: f32,
+    pub weights: Weights,
+    pub normalize: Normalization,
+}
+
+impl Default for FusionOptions {
+    fn default() -> FusionOptions {
+        let (method, normalize) = (FusionMethod::Rrf, Normalization::Minmax);
+        FusionOptions { method, k: 60.0, weights: Weights::default(), normalize }
+    }
+}
+
+/// Parameters of BM25 and the weights of the two fields; see [`crate::index`] for the formula.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bm25Options {
+    pub k1: f32,
+    pub b: f32,
+    pub title: f32,
+    pub body: f32,
+}
+
+impl Default for Bm25Options {
+    fn default() -> Bm25Options {
+        Bm25Options { k1: 1.2, b: 0.75, title: 1.0, body: 1.0 }
+    }
+}
+
+/// How vectors are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VectorSearch {
+    /// By graph where a segment has one and it pays.
+    Auto,
+    /// Exactly, by scanning.
+    Flat,
+    /// By graph wherever there is one.
+    Hnsw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RerankOptions {
+    /// How many of the first hits the cross-encoder reads.
+    pub top: usize,
+}
+
+impl Default for RerankOptions {
+    fn default() -> RerankOptions {
+        RerankOptions { top: 50 }
+    }
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct SearchOptions {
+    /// Hits wanted; above [`limits::HITS`] it is cut to that.
+    pub k: usize,
+    /// True: hits are documents, each by its best chunk. False: hits are chunks.
+    pub group: bool,
+    pub mode: Mode,
+    pub sparse: SparseKind,
+    pub bm25: Bm25Options,
+    pub fusion: FusionOptions,
+    /// Candidates each leg contributes; at least `k`. Default 100, and 200 for weighted fusion, whose normalisation
+    /// gains from a longer tail.
+    pub depth: Option<usize>,
+    /// Matryoshka prefix of this query: the first so many dimensions.
+    pub dims: Option<usize>,
+    pub vectors: VectorSearch,
+    /// Candidates the graph search keeps; higher is slower and finds more.
+    pub ef: Option<usize>,
+    pub rerank: Option<RerankOptions>,
+    pub filter: Option<serde_json::Value>,
+    pub explain: bool,
+    /// False: hits carry ids and scores only, and no text is read.
+    pub text: bool,
+}
+
+impl Default for SearchOptions {
+    fn default() -> SearchOptions {
+        SearchOptions {
+            k: 10,
+            group: true,
+            mode: Mode::Hybrid,
+            sparse: SparseKind::Bm25,
+            bm25: Bm25Options::default(),
+            fusion: FusionOptions::default(),
+            depth: None,
+            dims: None,
+            vectors: VectorSearch::Auto,
+            ef: None,
+            rerank: None,
+            filter: None,
+            explain: false,
+            text: true,
+        }
+    }
+}
+
+impl SearchOptions {
+    /// Checks what the types cannot: finite and sensible numbers. Returns the options with `k` within its cap.
+    pub fn checked(mut self) -> Result<SearchOptions> {
+        let number = |name: &str, value: f32, low: f32| match value.is_finite() && value >= low {
+            true => Ok(()),
+            false => Err(Error::invalid(format!("{name} is {value}, must be a number of at least {low}"))),
+        };
+        number("bm25.k1", self.bm25.k1, 0.0)?;
+        number("bm25.b", self.bm25.b, 0.0)?;
+        number("bm25.title", self.bm25.title, 0.0)?;
+        number("bm25.body", self.bm25.body, 0.0)?;
+        number("fusion.k", self.fusion.k, 0.0)?;
+        number("fusion.weights.dense", self.fusion.weights.dense, 0.0)?;
+        number("fusion.weights.sparse", self.fusion.weights.sparse, 0.0)?;
+        if self.bm25.b > 1.0 {
+            return Err(Error::invalid(format!("bm25.b is {}, must be between 0 and 1", self.bm25.b)));
+        }
+        self.k = self.k.min(limits::HITS);
+        Ok(self)
+    }
+
+    /// Candidates that each leg contributes.
+    pub fn leg_depth(&self) -> usize {
+        let default = match self.fusion.method {
+            FusionMethod::Weighted if self.mode == Mode::Hybrid => 200,
+            _ => 100,
+        };
+        let rerank = self.rerank.map_or(0, |rerank| rerank.top);
+        self.depth.unwrap_or(default).max(self.k).max(rerank).min(limits::HITS)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn parse(value: serde_json::Value) -> Result<SearchOptions> {
+        let options: SearchOptions = serde_json::from_value(value).map_err(|e| Error::invalid(e.to_string()))?;
+        options.checked()
+    }
+
+    #[test]
+    fn defaults_and_overrides() {
+        let options = parse(json!({ "mode": "sparse", "bm25": { "k1": 0.9 }, "k": 5_000_000 })).unwrap();
+        assert_eq!((options.mode, options.bm25.k1, options.bm25.b), (Mode::Sparse, 0.9, 0.75));
+        assert_eq!(options.k, limits::HITS);
+        assert_eq!(parse(json!({})).unwrap().leg_depth(), 100);
+        assert_eq!(parse(json!({ "fusion": { "method": "weighted" } })).unwrap().leg_depth(), 200);
+        assert_eq!(parse(json!({ "k": 0, "depth": 3 })).unwrap().leg_depth(), 3);
+    }
+
+    #[track_caller]
+    fn refused(value: serde_json::Value, naming: &str) {
+        let error = parse(value).unwrap_err();
+        assert_eq!(error.kind, crate::ErrorKind::InvalidInput);
+        assert!(error.context.contains(naming), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_work_is_refused_by_name() {
+        refused(json!({ "limit": 10 }), "limit");
+        refused(json!({ "mode": "telepathy" }), "telepathy");
+        refused(json!({ "bm25": { "b": 1.5 } }), "bm25.b");
+        refused(json!({ "fusion": { "k": -1.0 } }), "fusion.k");
+    }
+}
