@@ -2,6 +2,11 @@
 //! rest of the engine knows; the neural code behind the feature `neural` is one implementation of them, a pool of
 //! workers or a function of the caller's are others.
 
+#[cfg(feature = "neural")]
+pub mod config;
+#[cfg(feature = "neural")]
+pub mod weights;
+
 use crate::error::Result;
 use crate::pace::{LocalFuture, Pacer};
 use serde::{Deserialize, Serialize};
