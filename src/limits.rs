@@ -51,3 +51,9 @@ pub const QUANTISE_BLOCK_BYTES: usize = 4 << 20;
 
 /// Sections of one stored blob; the format uses some twenty.
 pub const FRAME_SECTIONS: usize = 256;
+
+/// Longest name of a blob, in UTF-8 bytes: escaped threefold it is still a file name everywhere.
+pub const BLOB_NAME_BYTES: usize = 80;
+
+/// Documents of one segment. A manifest that declares more is refused before a bit is set aside for each.
+pub const SEGMENT_DOCS: u32 = 1 << 24;

@@ -78,6 +78,18 @@ pub struct Frame<'a> {
 }
 
 impl<'a> Frame<'a> {
+    /// Kind and id that a blob claims to be, before anything of it was verified.
+    pub fn identity(bytes: &[u8]) -> Result<(Tag, u64)> {
+        let mut reader = Reader::new(bytes);
+        if reader.raw(4).ok() != Some(&MAGIC) {
+            return Err(Error::corrupt("not a Nearfield blob"));
+        }
+        reader.u32()?;
+        let mut kind = [0; 4];
+        kind.copy_from_slice(reader.raw(4)?);
+        Ok((kind, reader.u64()?))
+    }
+
     /// Checks magic, versions, identity, the table and its checksum, and that the sections tile the blob exactly.
     pub fn open(bytes: &'a [u8], kind: Tag, id: u64) -> Result<Frame<'a>> {
         let mut reader = Reader::new(bytes);

@@ -1,1 +1,114 @@
-//! (being written)
+//! Segments made durable. A collection is a set of named blobs and one [`Manifest`] that says which of them count;
+//! the engine seals blobs, asks the manifest for the next [`Commit`], and a [`Store`] takes it in one atomic step.
+//!
+//! The store knows nothing of what is inside a blob: checksums are in the blobs themselves ([`crate::codec::Frame`])
+//! and are verified by whoever decodes them. [`memory`] is the store of tests and of private windows; the durable
+//! ones (IndexedDB, files) are in `adapters`. All pass the same tests, `tests/support/contract.rs`.
+
+pub mod manifest;
+pub mod memory;
+pub mod names;
+pub mod tombstones;
+
+pub use manifest::{GraphEntry, Manifest, Retired, SegmentEntry};
+pub use memory::MemoryStore;
+pub use tombstones::Tombstones;
+
+use crate::codec::Frame;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::pace::LocalFuture;
+use std::collections::HashSet;
+
+/// What one commit changes, all or nothing. Made by [`Manifest::commit`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Generation that must be current for the commit to take place; 0: the collection must be empty.
+    pub expected: u64,
+    /// Generation that is current afterwards: `expected + 1`.
+    pub generation: u64,
+    /// The next manifest, a frame of kind `MANI` whose id is `generation`.
+    pub manifest: Vec<u8>,
+    /// New blobs. Blobs are written once: no name that the current manifest still needs (live or retired) comes again.
+    pub put: Vec<(String, Vec<u8>)>,
+    /// Blobs that no snapshot needs any more. A name that does not exist is no error.
+    pub delete: Vec<String>,
+}
+
+impl Commit {
+    /// What every implementation checks before it writes anything.
+    pub fn check(&self) -> Result<()> {
+        if self.expected.checked_add(1) != Some(self.generation) {
+            let message = format!("commit of generation {} upon {}", self.generation, self.expected);
+            return Err(Error::internal(message));
+        }
+        if Frame::identity(&self.manifest)? != (manifest::KIND, self.generation) {
+            return Err(Error::internal(format!(
+                "the manifest committed is not that of generation {}",
+                self.generation
+            )));
+        }
+        let mut seen = HashSet::new();
+        for name in self.put.iter().map(|(name, _)| name).chain(&self.delete) {
+            names::check(name)?;
+            if !seen.insert(name.as_str()) {
+                return Err(Error::internal(format!("blob {name:?} appears twice in one commit")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes that are written: the new blobs and the manifest.
+    pub fn bytes(&self) -> u64 {
+        self.put.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() + self.manifest.len() as u64
+    }
+}
+
+/// Where a collection lives. Any number of handles, in any number of tabs or processes, may be open on one
+/// collection.
+///
+/// Every implementation promises:
+/// - **Atomicity.** After a commit fails, or the machine dies within it, the state is the one before or the one
+///   after it: the manifest that is current and all blobs it names are those of one commit.
+/// - **Compare-and-set.** Of two commits upon the same generation one fails with `Locked` and changes nothing.
+/// - **Read your commits.** What a commit put can be read, through any handle, once it has returned.
+/// - **Errors.** `NotFound` for a blob that is not there, `Locked` for a lost race, `QuotaExceeded` when there is no
+///   room (the generation before still answers), `ConnectionLost` when the connection could not be restored or the
+///   handle was closed.
+///
+/// Durability is stated by each implementation.
+pub trait Store {
+    /// The current manifest, `None` if nothing was ever committed.
+    fn manifest(&self) -> LocalFuture<'_, Result<Option<Vec<u8>>>>;
+
+    /// The whole blob of this name.
+    fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>>;
+
+    /// Takes the commit, or nothing of it.
+    fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>>;
+
+    /// Every blob with its size in bytes, by ascending name; also those that no manifest names.
+    fn list(&self) -> LocalFuture<'_, Result<Vec<(String, u64)>>>;
+
+    /// Removes the collection with all that is in it and closes this handle.
+    fn destroy(&self) -> LocalFuture<'_, Result<()>>;
+
+    /// Gives the connection back; later calls fail with `ConnectionLost`.
+    fn close(&self);
+}
+
+/// The error of a lost race: somebody else committed since `expected` was read.
+pub(crate) fn conflict(expected: u64, found: u64) -> Error {
+    let message = format!("another writer has committed: generation {found} is current, {expected} was expected");
+    Error::new(ErrorKind::Locked, message)
+}
+
+/// The error of every call on a handle that was closed.
+pub(crate) fn closed(what: &str) -> Error {
+    Error::new(ErrorKind::ConnectionLost, format!("{what} was closed"))
+}
+
+/// The error of a blob that is not there.
+pub(crate) fn missing(name: &str) -> Error {
+    Error::not_found(format!("blob {:?}", name.chars().take(limits::BLOB_NAME_BYTES).collect::<String>()))
+}
