@@ -1,5 +1,32 @@
 //! What one immutable segment holds: documents, postings, vectors and the graph over them.
+//!
+//! Data passes through in this order: a [`SegmentBuilder`] takes documents with their chunks and vectors and seals
+//! them into bytes; [`Segment::open`] verifies such bytes once; [`Filter`] narrows a segment to a [`Bitset`];
+//! [`sparse_top_k`] and [`dense_top_k`] search several segments as one. Nothing here does I/O.
 
 pub mod document;
 
+mod bitset;
+mod builder;
+mod dense;
+mod filter;
+mod graph;
+mod page;
+mod segment;
+mod sparse;
+mod top;
+mod vectors;
+
+pub use bitset::Bitset;
+pub use builder::{ChunkEntry, Sealed, SegmentBuilder, SegmentConfig};
+pub use dense::{dense_top_k, DenseLeg, DenseMode, DenseParams};
 pub use document::{Document, Meta, MetaValue};
+pub use filter::Filter;
+#[cfg(feature = "neural")]
+pub use graph::build_graph;
+pub use graph::{graph_job, Graph};
+pub use page::Page;
+pub use segment::{ChunkRef, DocRef, Segment, SegmentStats};
+pub use sparse::{explain_sparse, sparse_top_k, Leg, SparseQuery, SparseScorer, TermContribution};
+pub use top::Scored;
+pub use vectors::{Metric, Storage, VectorConfig};
