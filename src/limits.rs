@@ -45,10 +45,6 @@ pub const TOKENIZER_BYTES: usize = 64 << 20;
 /// config.json and the small files beside it, in bytes.
 pub const CONFIG_BYTES: usize = 4 << 20;
 
-/// Full-precision rows that are quantised at a time, in bytes, so that neither the whole file nor a whole
-/// vocabulary table is ever in memory at full precision.
-pub const QUANTISE_BLOCK_BYTES: usize = 4 << 20;
-
 /// Sections of one stored blob; the format uses some twenty.
 pub const FRAME_SECTIONS: usize = 256;
 
@@ -57,3 +53,17 @@ pub const BLOB_NAME_BYTES: usize = 80;
 
 /// Documents of one segment. A manifest that declares more is refused before a bit is set aside for each.
 pub const SEGMENT_DOCS: u32 = 1 << 24;
+
+/// Layers of an encoder: the largest BERT-like ones have 48.
+pub const MODEL_LAYERS: usize = 64;
+
+/// Width of a hidden state and of a feed-forward layer. Larger ones are no browser models, and products of two
+/// such sizes stay within 32 bits.
+pub const MODEL_HIDDEN: usize = 4_096;
+pub const MODEL_INTERMEDIATE: usize = 16_384;
+
+/// Entries of a vocabulary: the largest multilingual ones have some 256,000.
+pub const MODEL_VOCAB: usize = 1 << 20;
+
+/// Longest input of a model in tokens: attention takes memory for its square.
+pub const MODEL_POSITIONS: usize = 32_768;

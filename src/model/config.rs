@@ -3,7 +3,11 @@
 //! that sentence-transformers writes beside it. All of it is untrusted: sizes are checked here, once, so that the
 //! encoder and the loader can multiply them freely.
 
+use super::hub::{self, Extras};
+use crate::error::{Error, Result};
+use crate::limits;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Sizes of a BERT encoder with exact GELU and absolute positions. Checked: all within the caps of `limits.rs`,
 /// `heads` divides `hidden`.
@@ -61,4 +65,379 @@ pub struct ModelCard {
     /// Put before every query, and before every passage.
     pub query_prefix: String,
     pub passage_prefix: String,
+}
+
+/// Our own object in the `config.json` of a converted model: how the model is used, in one place.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Usage {
+    name: String,
+    kind: UsageKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pooling: Option<Pooling>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    normalize: Option<bool>,
+    max_tokens: usize,
+    #[serde(default)]
+    query_prefix: String,
+    #[serde(default)]
+    passage_prefix: String,
+    #[serde(default)]
+    digest: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum UsageKind {
+    BiEncoder,
+    CrossEncoder,
+}
+
+impl ModelCard {
+    /// Reads `config.json` and the files beside it. `name` is what the caller calls the model: it names the card
+    /// unless the `"nearfield"` object does.
+    ///
+    /// Errors: `Corrupt` for what is not JSON or lacks a size, `LimitExceeded` for sizes above the caps,
+    /// `Unsupported` for other architectures, naming those that are supported.
+    pub fn read(name: &str, config: &str, extras: &Extras) -> Result<ModelCard> {
+        let json = parse("config.json", config)?;
+        let head = architecture(&json)?;
+        let bert = BertConfig::read(&json)?;
+        let card = match json.get("nearfield") {
+            Some(usage) => ModelCard::from_usage(usage, bert)?,
+            None => ModelCard::from_hub(name, head, &json, bert, extras)?,
+        };
+        if (card.kind == ModelKind::CrossEncoder) != (head == Head::Classifier) {
+            return Err(Error::corrupt("config.json: \"nearfield\".kind contradicts \"architectures\""));
+        }
+        if card.max_tokens < 3 || card.max_tokens > card.bert.max_positions {
+            let positions = card.bert.max_positions;
+            let found = card.max_tokens;
+            return Err(Error::corrupt(format!("a maximum of {found} tokens: expected 3 to {positions} (positions)")));
+        }
+        Ok(card)
+    }
+
+    fn from_usage(usage: &Value, bert: BertConfig) -> Result<ModelCard> {
+        let usage: Usage = serde_json::from_value(usage.clone())
+            .map_err(|e| Error::corrupt("config.json: the object \"nearfield\"").with_source(e))?;
+        let kind = match usage.kind {
+            UsageKind::CrossEncoder => ModelKind::CrossEncoder,
+            UsageKind::BiEncoder => ModelKind::BiEncoder {
+                pooling: usage.pooling.unwrap_or(Pooling::Mean),
+                normalize: usage.normalize.unwrap_or(true),
+            },
+        };
+        let Usage { name, digest, max_tokens, query_prefix, passage_prefix, .. } = usage;
+        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix })
+    }
+
+    fn from_hub(name: &str, head: Head, json: &Value, bert: BertConfig, extras: &Extras) -> Result<ModelCard> {
+        let kind = match head {
+            Head::Classifier => {
+                one_logit(json)?;
+                ModelKind::CrossEncoder
+            }
+            Head::None => hub::pooling(extras)?,
+        };
+        let max_tokens = hub::length(&bert, extras)?;
+        let (query_prefix, passage_prefix) = match kind {
+            ModelKind::CrossEncoder => Default::default(),
+            ModelKind::BiEncoder { .. } => hub::prompts(name, extras)?,
+        };
+        let (name, digest) = (name.to_string(), String::new());
+        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix })
+    }
+
+    /// The `"nearfield"` object that [`ModelCard::read`] reads back to this card.
+    pub fn usage(&self) -> Value {
+        let (kind, pooling, normalize) = match self.kind {
+            ModelKind::CrossEncoder => (UsageKind::CrossEncoder, None, None),
+            ModelKind::BiEncoder { pooling, normalize } => (UsageKind::BiEncoder, Some(pooling), Some(normalize)),
+        };
+        let usage = Usage {
+            name: self.name.clone(),
+            kind,
+            pooling,
+            normalize,
+            max_tokens: self.max_tokens,
+            query_prefix: self.query_prefix.clone(),
+            passage_prefix: self.passage_prefix.clone(),
+            digest: self.digest.clone(),
+        };
+        serde_json::to_value(usage).unwrap_or(Value::Null)
+    }
+
+    /// A complete `config.json`, for a model whose package has none and for every converted one.
+    pub fn config_json(&self) -> Value {
+        let BertConfig { layers, hidden, heads, intermediate, vocab, max_positions, type_vocab, layer_norm_eps } =
+            self.bert;
+        let architecture = match self.kind {
+            ModelKind::CrossEncoder => "BertForSequenceClassification",
+            ModelKind::BiEncoder { .. } => "BertModel",
+        };
+        // Through the shortest decimal form: 1e-12 must not come out as 9.999999960041972e-13.
+        let eps: f64 = layer_norm_eps.to_string().parse().unwrap_or(f64::from(layer_norm_eps));
+        let mut json = serde_json::json!({
+            "architectures": [architecture],
+            "model_type": "bert",
+            "num_hidden_layers": layers,
+            "hidden_size": hidden,
+            "num_attention_heads": heads,
+            "intermediate_size": intermediate,
+            "vocab_size": vocab,
+            "max_position_embeddings": max_positions,
+            "type_vocab_size": type_vocab,
+            "layer_norm_eps": eps,
+            "hidden_act": "gelu",
+            "position_embedding_type": "absolute",
+            "nearfield": self.usage(),
+        });
+        if self.kind == ModelKind::CrossEncoder {
+            json["id2label"] = serde_json::json!({"0": "LABEL_0"});
+            json["label2id"] = serde_json::json!({"LABEL_0": 0});
+        }
+        json
+    }
+}
+
+impl BertConfig {
+    fn read(json: &Value) -> Result<BertConfig> {
+        let bert = BertConfig {
+            layers: size(json, "num_hidden_layers", limits::MODEL_LAYERS)?,
+            hidden: size(json, "hidden_size", limits::MODEL_HIDDEN)?,
+            heads: size(json, "num_attention_heads", limits::MODEL_HIDDEN)?,
+            intermediate: size(json, "intermediate_size", limits::MODEL_INTERMEDIATE)?,
+            vocab: size(json, "vocab_size", limits::MODEL_VOCAB)?,
+            max_positions: size(json, "max_position_embeddings", limits::MODEL_POSITIONS)?,
+            type_vocab: size(json, "type_vocab_size", 16)?,
+            layer_norm_eps: json.get("layer_norm_eps").and_then(Value::as_f64).unwrap_or(1e-12) as f32,
+        };
+        if bert.hidden % bert.heads != 0 {
+            let BertConfig { hidden, heads, .. } = bert;
+            return Err(Error::corrupt(format!("config.json: hidden_size {hidden} is no multiple of {heads} heads")));
+        }
+        if !(bert.layer_norm_eps > 0.0 && bert.layer_norm_eps < 1.0) {
+            return Err(Error::corrupt(format!("config.json: layer_norm_eps {}", bert.layer_norm_eps)));
+        }
+        for (key, supported) in [("hidden_act", "gelu"), ("position_embedding_type", "absolute")] {
+            let found = json.get(key).and_then(Value::as_str).unwrap_or(supported);
+            if found != supported {
+                return Err(Error::unsupported(format!("config.json: {key} {found:?}; supported is {supported:?}")));
+            }
+        }
+        let bytes = bert.parameters().filter(|bytes| *bytes <= limits::MODEL_BYTES);
+        match bytes {
+            Some(_) => Ok(bert),
+            None => Err(Error::limit(format!("config.json: more than {} parameters", limits::MODEL_BYTES))),
+        }
+    }
+
+    /// Weights of the matrices, or `None` where the number does not fit in 64 bits.
+    fn parameters(&self) -> Option<u64> {
+        let [layers, hidden, intermediate] = [self.layers, self.hidden, self.intermediate].map(|n| n as u64);
+        let attention = hidden.checked_mul(hidden)?.checked_mul(4)?;
+        let feed_forward = hidden.checked_mul(intermediate)?.checked_mul(2)?;
+        let layers = layers.checked_mul(attention.checked_add(feed_forward)?)?;
+        let rows = (self.vocab + self.max_positions + self.type_vocab) as u64;
+        layers.checked_add(rows.checked_mul(hidden)?)
+    }
+}
+
+/// What stands on top of the encoder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    None,
+    Classifier,
+}
+
+const SUPPORTED: &str = "BertModel (bi-encoder) and BertForSequenceClassification with one label (cross-encoder)";
+
+fn architecture(json: &Value) -> Result<Head> {
+    let named: Vec<&str> = match json.get("architectures").and_then(Value::as_array) {
+        Some(names) => names.iter().filter_map(Value::as_str).collect(),
+        None => Vec::new(),
+    };
+    let model_type = json.get("model_type").and_then(Value::as_str).unwrap_or("none stated");
+    match (named.as_slice(), model_type) {
+        (["BertModel"], _) | ([], "bert") => Ok(Head::None),
+        (["BertForSequenceClassification"], _) => Ok(Head::Classifier),
+        ([], family) => Err(Error::unsupported(format!("model_type {family:?}; supported are {SUPPORTED}"))),
+        (names, _) => {
+            let names = names.join(", ");
+            Err(Error::unsupported(format!("architecture {names}; supported are {SUPPORTED}")))
+        }
+    }
+}
+
+fn one_logit(json: &Value) -> Result<()> {
+    let labels = json.get("id2label").and_then(Value::as_object).map(|labels| labels.len() as u64);
+    let labels = json.get("num_labels").and_then(Value::as_u64).or(labels).unwrap_or(2);
+    match labels {
+        1 => Ok(()),
+        n => Err(Error::unsupported(format!("a classifier of {n} labels; a reranker has one"))),
+    }
+}
+
+pub(super) fn parse(path: &str, text: &str) -> Result<Value> {
+    if text.len() > limits::CONFIG_BYTES {
+        let (found, cap) = (text.len(), limits::CONFIG_BYTES);
+        return Err(Error::limit(format!("{path} has {found} bytes; the limit is {cap}")));
+    }
+    serde_json::from_str(text).map_err(|e| Error::corrupt(format!("{path} is not JSON")).with_source(e))
+}
+
+/// A size of 1 to `cap`.
+fn size(json: &Value, key: &str, cap: usize) -> Result<usize> {
+    let Some(value) = json.get(key).and_then(Value::as_u64) else {
+        return Err(Error::corrupt(format!("config.json: {key:?} is missing or no whole number")));
+    };
+    match usize::try_from(value) {
+        Ok(0) => Err(Error::corrupt(format!("config.json: {key:?} is 0"))),
+        Ok(value) if value <= cap => Ok(value),
+        _ => Err(Error::limit(format!("config.json: {key:?} is {value}; the limit is {cap}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use serde_json::json;
+
+    fn bert() -> Value {
+        json!({
+            "architectures": ["BertModel"], "model_type": "bert", "num_hidden_layers": 6, "hidden_size": 384,
+            "num_attention_heads": 12, "intermediate_size": 1536, "vocab_size": 30522,
+            "max_position_embeddings": 512, "type_vocab_size": 2, "layer_norm_eps": 1e-12, "hidden_act": "gelu",
+        })
+    }
+
+    fn with(change: Value) -> Value {
+        let mut json = bert();
+        for (key, value) in change.as_object().unwrap() {
+            json[key] = value.clone();
+        }
+        json
+    }
+
+    fn extras(files: &[(&str, Value)]) -> Extras {
+        files.iter().map(|(path, json)| (path.to_string(), json.to_string())).collect()
+    }
+
+    #[track_caller]
+    fn check(name: &str, config: Value, files: &[(&str, Value)]) -> ModelCard {
+        ModelCard::read(name, &config.to_string(), &extras(files)).unwrap()
+    }
+
+    #[track_caller]
+    fn check_error(change: Value, files: &[(&str, Value)], kind: ErrorKind, part: &str) {
+        let error = ModelCard::read("m", &with(change).to_string(), &extras(files)).unwrap_err();
+        assert_eq!(error.kind, kind, "{error}");
+        assert!(error.context.contains(part), "{error}");
+    }
+
+    #[test]
+    fn sentence_transformers_files_say_how_the_model_is_used() {
+        let module =
+            |path: &str, kind: &str| json!({"path": path, "type": format!("sentence_transformers.models.{kind}")});
+        let modules = json!([module("", "Transformer"), module("1_Pooling", "Pooling"), module("2", "Normalize")]);
+        let cls = json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false});
+        let files = [
+            ("modules.json", modules),
+            ("1_Pooling/config.json", cls),
+            ("sentence_bert_config.json", json!({"max_seq_length": 256})),
+            ("tokenizer_config.json", json!({"model_max_length": 512})),
+            ("config_sentence_transformers.json", json!({"prompts": {"query": "Q: ", "document": "D: "}})),
+        ];
+        let card = check("m", bert(), &files);
+        assert_eq!(card.kind, ModelKind::BiEncoder { pooling: Pooling::Cls, normalize: true });
+        assert_eq!((card.max_tokens, card.bert.heads), (256, 12));
+        assert_eq!((card.query_prefix.as_str(), card.passage_prefix.as_str()), ("Q: ", "D: "));
+    }
+
+    #[test]
+    fn a_plain_encoder_is_pooled_by_the_mean() {
+        let card = check("m", bert(), &[("tokenizer_config.json", json!({"model_max_length": 1e30}))]);
+        assert_eq!(card.kind, ModelKind::BiEncoder { pooling: Pooling::Mean, normalize: false });
+        assert_eq!((card.max_tokens, card.name.as_str(), card.query_prefix.as_str()), (512, "m", ""));
+    }
+
+    #[test]
+    fn families_that_do_not_state_their_prefixes_are_known_by_name() {
+        let prefixes = |name: &str| {
+            let card = check(name, bert(), &[]);
+            (card.query_prefix, card.passage_prefix)
+        };
+        assert_eq!(
+            prefixes("https://example.org/models/multilingual-e5-small/"),
+            ("query: ".into(), "passage: ".into())
+        );
+        assert!(prefixes("bge-small-en-v1.5").0.starts_with("Represent this sentence"));
+        assert_eq!(prefixes("gte-small"), Default::default());
+        assert_eq!(prefixes("the5-thing"), Default::default());
+    }
+
+    #[test]
+    fn a_cross_encoder_has_one_logit() {
+        let one = json!({"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}});
+        assert_eq!(check("m", with(one), &[]).kind, ModelKind::CrossEncoder);
+        let two = json!({"architectures": ["BertForSequenceClassification"], "id2label": {"0": "a", "1": "b"}});
+        check_error(two, &[], ErrorKind::Unsupported, "2 labels");
+    }
+
+    #[test]
+    fn our_own_object_comes_back_as_it_was_written() {
+        let mut card = check("all-e5-like", bert(), &[("sentence_bert_config.json", json!({"max_seq_length": 99}))]);
+        card.digest = "00ff".into();
+        assert_eq!(check("other", card.config_json(), &[]), card);
+        card.kind = ModelKind::CrossEncoder;
+        assert_eq!(check("other", card.config_json(), &[]), card);
+        assert_eq!(card.config_json()["layer_norm_eps"].to_string(), "1e-12");
+    }
+
+    #[test]
+    fn other_architectures_are_refused_by_name_and_told_what_is_supported() {
+        for name in ["T5EncoderModel", "XLMRobertaModel", "ModernBertModel", "BertForMaskedLM", "NomicBertModel"] {
+            check_error(json!({"architectures": [name]}), &[], ErrorKind::Unsupported, name);
+            check_error(json!({"architectures": [name]}), &[], ErrorKind::Unsupported, SUPPORTED);
+        }
+        check_error(json!({"architectures": null, "model_type": "t5"}), &[], ErrorKind::Unsupported, "\"t5\"");
+        check_error(json!({"hidden_act": "relu"}), &[], ErrorKind::Unsupported, "\"relu\"");
+        check_error(json!({"position_embedding_type": "relative_key"}), &[], ErrorKind::Unsupported, "relative_key");
+        let dense = json!([{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]);
+        check_error(json!({}), &[("modules.json", dense)], ErrorKind::Unsupported, "\"Dense\"");
+        let two = json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true});
+        check_error(
+            json!({}),
+            &[("1_Pooling/config.json", two)],
+            ErrorKind::Unsupported,
+            "cls_token, pooling_mode_mean",
+        );
+    }
+
+    #[test]
+    fn sizes_are_checked() {
+        check_error(json!({"num_attention_heads": 7}), &[], ErrorKind::Corrupt, "no multiple of 7");
+        check_error(json!({"hidden_size": null}), &[], ErrorKind::Corrupt, "\"hidden_size\" is missing");
+        check_error(json!({"vocab_size": 0}), &[], ErrorKind::Corrupt, "is 0");
+        check_error(json!({"vocab_size": -1}), &[], ErrorKind::Corrupt, "vocab_size");
+        check_error(json!({"num_hidden_layers": 1u64 << 40}), &[], ErrorKind::LimitExceeded, "1099511627776");
+        check_error(json!({"layer_norm_eps": 0.0}), &[], ErrorKind::Corrupt, "layer_norm_eps");
+        let huge = json!({"num_hidden_layers": 64, "hidden_size": 4096, "num_attention_heads": 64,
+            "intermediate_size": 16384});
+        check_error(huge, &[], ErrorKind::LimitExceeded, "parameters");
+        let length = [("sentence_bert_config.json", json!({"max_seq_length": 0}))];
+        check_error(json!({}), &length, ErrorKind::Corrupt, "maximum of 0 tokens");
+        assert_eq!(ModelCard::read("m", "<html>", &Extras::new()).unwrap_err().kind, ErrorKind::Corrupt);
+    }
+
+    #[test]
+    fn usage_that_contradicts_itself_is_refused() {
+        let usage = json!({"name": "m", "kind": "cross-encoder", "max_tokens": 128});
+        check_error(json!({"nearfield": usage}), &[], ErrorKind::Corrupt, "contradicts");
+        let usage = json!({"name": "m", "kind": "bi-encoder", "max_tokens": 513});
+        check_error(json!({"nearfield": usage}), &[], ErrorKind::Corrupt, "513 tokens");
+        check_error(json!({"nearfield": {"name": "m"}}), &[], ErrorKind::Corrupt, "nearfield");
+    }
 }

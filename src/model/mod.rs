@@ -5,6 +5,16 @@
 #[cfg(feature = "neural")]
 pub mod config;
 #[cfg(feature = "neural")]
+mod header;
+#[cfg(feature = "neural")]
+pub mod hub;
+#[cfg(feature = "neural")]
+pub mod layout;
+#[cfg(feature = "neural")]
+mod sniff;
+#[cfg(feature = "neural")]
+pub mod stream;
+#[cfg(feature = "neural")]
 pub mod weights;
 
 use crate::error::Result;

@@ -1,0 +1,94 @@
+//! How a model from a hub is used, as the files say that sentence-transformers writes beside `config.json`.
+
+use super::config::{parse, BertConfig, ModelKind, Pooling};
+use crate::error::{Error, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// Files beside `config.json`, by their path in the model's directory: `modules.json`, `1_Pooling/config.json` (or
+/// the pooling directory that `modules.json` names), `sentence_bert_config.json`, `config_sentence_transformers.json`
+/// and `tokenizer_config.json`. Each may be missing.
+pub type Extras = BTreeMap<String, String>;
+
+/// Pooling and normalisation as `modules.json` lists them; without it the mean, not normalised, as
+/// sentence-transformers does for a plain encoder.
+pub(super) fn pooling(extras: &Extras) -> Result<ModelKind> {
+    let Some(modules) = extra(extras, "modules.json")? else {
+        let pooling = pooling_mode(extras, "1_Pooling/config.json")?;
+        return Ok(ModelKind::BiEncoder { pooling, normalize: false });
+    };
+    let (mut pooling, mut normalize) = (Pooling::Mean, false);
+    for module in modules.as_array().into_iter().flatten() {
+        let field = |key| module.get(key).and_then(Value::as_str).unwrap_or_default();
+        // "sentence_transformers.models.Pooling", or a longer path in newer files.
+        match field("type").rsplit('.').next().unwrap_or_default() {
+            "Transformer" => {}
+            "Pooling" => pooling = pooling_mode(extras, &format!("{}/config.json", field("path")))?,
+            "Normalize" => normalize = true,
+            other => {
+                let supported = "Transformer, Pooling and Normalize";
+                return Err(Error::unsupported(format!("modules.json: module {other:?}; supported are {supported}")));
+            }
+        }
+    }
+    Ok(ModelKind::BiEncoder { pooling, normalize })
+}
+
+fn pooling_mode(extras: &Extras, path: &str) -> Result<Pooling> {
+    let Some(json) = extra(extras, path)? else { return Ok(Pooling::Mean) };
+    let on: Vec<&str> = json
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter(|(key, value)| key.starts_with("pooling_mode_") && value.as_bool() == Some(true))
+        .map(|(key, _)| key.as_str())
+        .collect();
+    match on.as_slice() {
+        ["pooling_mode_mean_tokens"] => Ok(Pooling::Mean),
+        ["pooling_mode_cls_token"] => Ok(Pooling::Cls),
+        ["pooling_mode_lasttoken"] => Ok(Pooling::Last),
+        modes => {
+            let modes = modes.join(", ");
+            Err(Error::unsupported(format!("{path}: pooling by [{modes}]; supported is one of mean, cls and last")))
+        }
+    }
+}
+
+/// The shortest of the lengths that the files state.
+pub(super) fn length(bert: &BertConfig, extras: &Extras) -> Result<usize> {
+    let stated = [("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")];
+    let mut shortest = bert.max_positions;
+    for (path, key) in stated {
+        // "No limit" is written as 1e30: a float, which is no u64.
+        let length = extra(extras, path)?.and_then(|json| json.get(key).and_then(Value::as_u64));
+        shortest = length.and_then(|length| usize::try_from(length).ok()).map_or(shortest, |l| shortest.min(l));
+    }
+    Ok(shortest)
+}
+
+/// Prefixes as `config_sentence_transformers.json` states them. Two families were published without stating theirs;
+/// they are known by name.
+pub(super) fn prompts(name: &str, extras: &Extras) -> Result<(String, String)> {
+    let json = extra(extras, "config_sentence_transformers.json")?;
+    let prompts = json.as_ref().and_then(|json| json.get("prompts")).and_then(Value::as_object);
+    let prompt = |keys: &[&str]| {
+        let found = keys.iter().find_map(|key| prompts?.get(*key)?.as_str());
+        found.unwrap_or_default().to_string()
+    };
+    let stated = (prompt(&["query"]), prompt(&["passage", "document"]));
+    if stated != Default::default() {
+        return Ok(stated);
+    }
+    let last = name.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_lowercase();
+    let is = |family: &str| last.starts_with(family) || last.contains(&format!("-{family}"));
+    let (query, passage) = match () {
+        _ if is("e5-") => ("query: ", "passage: "),
+        _ if is("bge-") && last.contains("-en") => ("Represent this sentence for searching relevant passages: ", ""),
+        _ => ("", ""),
+    };
+    Ok((query.to_string(), passage.to_string()))
+}
+
+fn extra(extras: &Extras, path: &str) -> Result<Option<Value>> {
+    extras.get(path).map(|text| parse(path, text)).transpose()
+}
