@@ -1,0 +1,104 @@
+// pkg/: the npm package as published. JavaScript is bundled from src/js, declarations come from the TypeScript compiler,
+// the wasm modules are already there; this adds package.json, README and licences, and weighs the result.
+import { execFileSync } from "node:child_process";
+import { copyFile, cp, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import * as esbuild from "esbuild";
+import { pkg, root, target } from "./paths.mjs";
+
+/** What users import, and the worker that it starts: entry in src/js -> file in pkg/. */
+const entries = { nearfield: "src/js/index.ts", worker: "src/js/worker.ts" };
+const modules = ["nearfield.wasm", "nearfield-relaxed.wasm"];
+/** One module and all JavaScript, gzip -9, in bytes: what a visitor downloads. */
+const BUDGET = 650 * 1024;
+
+const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
+
+/** Checks the types of src/js. */
+export const checkTypes = ["--project", root, "--noEmit"];
+
+export async function buildPackage() {
+  await esbuild.build({
+    absWorkingDir: root,
+    entryPoints: entries,
+    outdir: pkg,
+    bundle: true,
+    format: "esm",
+    target: "es2022",
+    minify: true,
+    legalComments: "none",
+    logLevel: "warning",
+  });
+  await writeTypes();
+  await writeManifest();
+  for (const file of ["README.md", "LICENSE-MIT", "LICENSE-APACHE"]) await copyFile(join(root, file), join(pkg, file));
+}
+
+/** Declarations of what the public entry reaches, and of nothing else. */
+async function writeTypes() {
+  const all = join(target, "types");
+  await rm(all, { recursive: true, force: true });
+  execFileSync(
+    process.execPath,
+    [tsc, "--project", root, "--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--rootDir", "src/js", "--outDir", all],
+    { cwd: root, stdio: "inherit" },
+  );
+  const types = join(pkg, "types");
+  await rm(types, { recursive: true, force: true });
+  const waiting = [join(all, "index.d.ts")];
+  const seen = new Set(waiting);
+  for (const file of waiting) {
+    const text = await readFile(file, "utf8");
+    const place = join(types, relative(all, file));
+    await mkdir(dirname(place), { recursive: true });
+    await writeFile(place, text);
+    for (const [, specifier] of text.matchAll(/(?:from|import)\s*\(?\s*["']([^"']+)["']/g)) {
+      if (!specifier.startsWith(".")) throw new Error(`${relative(all, file)} makes the public types depend on "${specifier}"`);
+      const next = join(dirname(file), specifier.replace(/\.js$/, ".d.ts"));
+      if (!seen.has(next)) waiting.push(next);
+      seen.add(next);
+    }
+  }
+}
+
+async function writeManifest() {
+  const cargo = await readFile(join(root, "Cargo.toml"), "utf8");
+  const field = (name) => new RegExp(`^${name} = "(.*)"$`, "m").exec(cargo)?.[1];
+  const files = ["nearfield.js", "worker.js", ...modules];
+  const manifest = {
+    name: "nearfield",
+    version: field("version"),
+    description: field("description"),
+    license: field("license"),
+    type: "module",
+    sideEffects: false,
+    main: "./nearfield.js",
+    types: "./types/index.d.ts",
+    exports: {
+      ".": { types: "./types/index.d.ts", default: "./nearfield.js" },
+      ...Object.fromEntries(files.slice(1).map((file) => [`./${file}`, `./${file}`])),
+      "./package.json": "./package.json",
+    },
+    files: [...files, "types"],
+    keywords: ["search", "semantic-search", "embeddings", "bm25", "hybrid-search", "reranking", "webassembly", "offline"],
+  };
+  await writeFile(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+/** Prints the size of each shipped file and throws when a visitor's download is over the budget. */
+export async function weigh() {
+  const rows = [];
+  for (const file of (await readdir(pkg)).filter((name) => /\.(wasm|js)$/.test(name)).sort()) {
+    const bytes = await readFile(join(pkg, file));
+    const brotli = brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } });
+    rows.push({ file, raw: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length, brotli: brotli.length });
+  }
+  const kb = (bytes) => `${(bytes / 1024).toFixed(1)} KB`.padStart(11);
+  console.log(`${"file".padEnd(24)}${"raw".padStart(11)}${"gzip -9".padStart(11)}${"brotli".padStart(11)}`);
+  for (const { file, raw, gzip, brotli } of rows) console.log(file.padEnd(24) + kb(raw) + kb(gzip) + kb(brotli));
+  const js = rows.filter(({ file }) => file.endsWith(".js")).reduce((sum, { gzip }) => sum + gzip, 0);
+  const wasm = Math.max(...rows.filter(({ file }) => file.endsWith(".wasm")).map(({ gzip }) => gzip));
+  console.log(`a visitor downloads at most ${kb(js + wasm).trim()} (gzip -9; budget ${kb(BUDGET).trim()})`);
+  if (js + wasm > BUDGET) throw new Error("the package is over its size budget");
+}

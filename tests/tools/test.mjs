@@ -1,0 +1,122 @@
+// `npm test`: sets up what the chosen runners need, builds once, runs every runner and ends with one line of counts.
+//
+//   npm test                               everything
+//   npm test -- --only native,wasm         some runners, by the names of the table below
+//   npm test -- --only e2e --match "demo"  only tests of Node's runner whose name matches
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { find } from "./browsers.mjs";
+import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
+import { cache, root } from "./paths.mjs";
+import { duration, run } from "./process.mjs";
+import { wasmEnv } from "./rust.mjs";
+import { setup } from "./setup.mjs";
+import { FEATURES } from "./wasm.mjs";
+
+const { values: options } = parseArgs({
+  options: { only: { type: "string" }, match: { type: "string" }, yes: { type: "boolean", default: false } },
+});
+
+const cargo = (...args) => () => run("cargo", args);
+
+/** Rust tests in a real browser: those of tests/web_*.rs. */
+function wasmPack(browser, driver, env = {}) {
+  return () => {
+    const found = find(driver);
+    const named = found ? [`--${driver}`, found] : [];
+    // Without a driver at hand, wasm-pack fetches one that fits the browser.
+    const mode = found ? ["--mode", "no-install"] : [];
+    const args = ["test", "--headless", `--${browser}`, ...named, ...mode, ".", ...FEATURES, "--test", "web_*"];
+    return run("wasm-pack", args, {
+      env: { ...wasmEnv(), WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60", ...env },
+    });
+  };
+}
+
+/** Tests of Node's runner: every *.test.mjs of a folder under tests/, one file at a time. */
+function nodeTests(folder, env = {}) {
+  return () => {
+    const files = readdirSync(join(root, "tests", folder)).filter((name) => name.endsWith(".test.mjs"));
+    const match = options.match ? ["--test-name-pattern", options.match] : [];
+    const paths = files.map((name) => join("tests", folder, name));
+    return run(process.execPath, ["--test", "--test-concurrency=1", "--test-reporter=spec", ...match, ...paths], {
+      env: { NEARFIELD_CACHE: cache, ...env },
+    });
+  };
+}
+
+/** Runners in the order in which they run: quick ones first. `needs` are parts of set-up; `build` says that pkg/ is used. */
+const runners = [
+  {
+    name: "native",
+    needs: ["models"],
+    stages: [
+      ["formatting", cargo("fmt", "--check"), checkCounts],
+      ["clippy", cargo("clippy", "--all-targets", "--quiet", "--", "-D", "warnings"), checkCounts],
+      ["native tests", cargo("test", "--no-fail-fast"), cargoCounts],
+    ],
+  },
+  {
+    name: "wasm",
+    needs: ["build", "wasm-test", "chromium", "firefox"],
+    stages: [
+      ["wasm tests in Chromium", wasmPack("chrome", "chromedriver"), cargoCounts],
+      ["wasm tests in Firefox", wasmPack("firefox", "geckodriver"), cargoCounts],
+      [
+        "wasm tests with relaxed SIMD in Chromium",
+        wasmPack("chrome", "chromedriver", { RUSTC_WORKSPACE_WRAPPER: join(root, "tests", "tools", "relaxed-rustc") }),
+        cargoCounts,
+      ],
+    ],
+  },
+];
+
+/** Runs one stage and says how it went. */
+async function stage(name, job, count) {
+  console.log(`\n=== ${name} ===`);
+  const start = Date.now();
+  let counts;
+  try {
+    counts = count(await job());
+  } catch (error) {
+    console.error(error.message);
+    counts = { passed: 0, failed: 1 };
+  }
+  return { name, ...counts, took: Date.now() - start };
+}
+
+async function main() {
+  const names = runners.map((runner) => runner.name);
+  const only = options.only?.split(",");
+  const unknown = only?.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new Error(`no runner is called "${unknown}"; there are ${names.join(", ")}`);
+  const chosen = only ? runners.filter((runner) => only.includes(runner.name)) : runners;
+
+  const start = Date.now();
+  await setup([...new Set(chosen.flatMap((runner) => runner.needs))], { yes: options.yes });
+  console.log(`[test] set-up took ${duration(Date.now() - start)}`);
+
+  const results = [];
+  for (const runner of chosen) {
+    for (const [name, job, count] of runner.stages) results.push(await stage(name, job, count));
+  }
+
+  console.log("\n=== summary ===");
+  for (const { name, passed, failed, took } of results) {
+    console.log(`${name.padEnd(44)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed  ${duration(took)}`);
+  }
+  console.log(`in all ${duration(Date.now() - start)}`);
+  const sum = (key) => results.reduce((total, result) => total + result[key], 0);
+  return { passed: sum("passed"), failed: sum("failed") };
+}
+
+let counts;
+try {
+  counts = await main();
+} catch (error) {
+  console.error(error.message);
+  counts = { passed: 0, failed: 1 };
+}
+console.log(`${counts.passed} passed, ${counts.failed} failed`);
+process.exitCode = counts.failed === 0 && counts.passed > 0 ? 0 : 1;
