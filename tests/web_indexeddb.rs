@@ -1,0 +1,266 @@
+//! The promises of `Store`, kept by IndexedDB in a real browser, and what only browsers do: lost connections, other
+//! tabs, full disks, private modes.
+#![cfg(target_arch = "wasm32")]
+
+#[path = "support/store_contract.rs"]
+mod store_contract;
+
+use nearfield::adapters::indexeddb::{destroy, list, IndexedDbStore};
+use nearfield::codec::FrameWriter;
+use nearfield::pace::LocalFuture;
+use nearfield::store::{Commit, Store};
+use nearfield::{ErrorKind, Result};
+use store_contract::{store_contract, Place};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+struct InBrowser(&'static str);
+
+impl InBrowser {
+    async fn new(case: &'static str) -> InBrowser {
+        destroy(case).await.unwrap();
+        InBrowser(case)
+    }
+}
+
+impl Place for InBrowser {
+    fn open(&self) -> LocalFuture<'_, Result<Box<dyn Store>>> {
+        Box::pin(async { Ok(Box::new(IndexedDbStore::open(self.0).await?) as Box<dyn Store>) })
+    }
+}
+
+macro_rules! case {
+    ($case:ident) => {
+        #[wasm_bindgen_test]
+        async fn $case() {
+            let place = InBrowser::new(stringify!($case)).await;
+            store_contract::$case(&place).await;
+            destroy(place.0).await.unwrap();
+        }
+    };
+}
+store_contract!(case);
+
+#[wasm_bindgen(inline_js = r#"
+// Replaces a method until `undo` is called or it has failed `times` times; reports how often it was called.
+export class Trap {
+    constructor(owner, method, times, name) {
+        this.owner = globalThis[owner].prototype;
+        this.method = method;
+        this.calls = [];
+        const original = this.original = this.owner[method];
+        const trap = this;
+        this.owner[method] = function (...args) {
+            trap.calls.push(JSON.stringify(args));
+            if (trap.calls.length <= times) throw new DOMException("made up", name);
+            return original.apply(this, args);
+        };
+    }
+    log() { return this.calls.join("\n"); }
+    undo() { this.owner[this.method] = this.original; }
+}
+// The browser aborts every transaction of the next write, giving `name` as the reason.
+export function abortWrites(name) {
+    const { put } = IDBObjectStore.prototype;
+    const error = Object.getOwnPropertyDescriptor(IDBTransaction.prototype, "error");
+    IDBObjectStore.prototype.put = function (...args) {
+        const request = put.apply(this, args);
+        if (args[1] === "generation") {
+            Object.defineProperty(IDBTransaction.prototype, "error", { configurable: true, get: () => new DOMException("made up", name) });
+            this.transaction.abort();
+        }
+        return request;
+    };
+    return () => {
+        IDBObjectStore.prototype.put = put;
+        Object.defineProperty(IDBTransaction.prototype, "error", error);
+    };
+}
+export function withoutDatabases() {
+    const { databases } = IDBFactory.prototype;
+    delete IDBFactory.prototype.databases;
+    return () => { IDBFactory.prototype.databases = databases; };
+}
+export function withoutIndexedDb(how) {
+    const old = Object.getOwnPropertyDescriptor(globalThis, "indexedDB");
+    const get = () => { if (how === "throws") throw new DOMException("opaque origin", "SecurityError"); };
+    Object.defineProperty(globalThis, "indexedDB", { configurable: true, get });
+    return () => old ? Object.defineProperty(globalThis, "indexedDB", old) : delete globalThis.indexedDB;
+}
+export function newerVersion(name) {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(name, 1000);
+        request.onsuccess = () => { request.result.close(); resolve(); };
+        request.onerror = reject;
+    });
+}
+// A connection that ignores every request to close, as a frozen tab would.
+export function stubborn(name) {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(name);
+        request.onsuccess = () => resolve(() => request.result.close());
+        request.onerror = reject;
+    });
+}
+"#)]
+extern "C" {
+    type Trap;
+    #[wasm_bindgen(constructor)]
+    fn new(owner: &str, method: &str, times: u32, name: &str) -> Trap;
+    #[wasm_bindgen(method)]
+    fn log(this: &Trap) -> String;
+    #[wasm_bindgen(method)]
+    fn undo(this: &Trap);
+    #[wasm_bindgen(js_name = abortWrites)]
+    fn abort_writes(name: &str) -> js_sys::Function;
+    #[wasm_bindgen(js_name = withoutDatabases)]
+    fn without_databases() -> js_sys::Function;
+    #[wasm_bindgen(js_name = withoutIndexedDb)]
+    fn without_indexed_db(how: &str) -> js_sys::Function;
+    #[wasm_bindgen(js_name = newerVersion, catch)]
+    async fn newer_version(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn stubborn(name: &str) -> Result<JsValue, JsValue>;
+}
+
+fn call(function: &js_sys::Function) {
+    function.call0(&JsValue::UNDEFINED).unwrap();
+}
+
+fn commit(expected: u64, put: &[&str]) -> Commit {
+    let generation = expected + 1;
+    let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
+    let put = put.iter().map(|name| (name.to_string(), name.as_bytes().to_vec())).collect();
+    Commit { expected, generation, manifest, put, delete: vec![] }
+}
+
+#[wasm_bindgen_test]
+async fn a_commit_is_one_strict_transaction() {
+    destroy("strict").await.unwrap();
+    let store = IndexedDbStore::open("strict").await.unwrap();
+    let trap = Trap::new("IDBDatabase", "transaction", 0, "");
+    store.commit(commit(0, &["a", "b"])).await.unwrap();
+    trap.undo();
+    assert_eq!(trap.log(), r#"[["blobs","sizes","meta"],"readwrite",{"durability":"strict"}]"#);
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_lost_connection_is_opened_again_once() {
+    destroy("lost").await.unwrap();
+    let store = IndexedDbStore::open("lost").await.unwrap();
+    store.commit(commit(0, &["a"])).await.unwrap();
+    for (generation, name) in ["InvalidStateError", "UnknownError", "AbortError"].into_iter().enumerate() {
+        let trap = Trap::new("IDBDatabase", "transaction", 1, name);
+        assert_eq!(store.read("a").await.unwrap(), b"a");
+        trap.undo();
+        let trap = Trap::new("IDBDatabase", "transaction", 1, name);
+        store.commit(commit(1 + generation as u64, &[name])).await.unwrap();
+        trap.undo();
+        let trap = Trap::new("IDBDatabase", "transaction", 2, name);
+        let error = store.read("a").await.unwrap_err();
+        trap.undo();
+        assert_eq!(error.kind, ErrorKind::ConnectionLost, "{error}");
+        assert!(error.context.contains(name), "{error}");
+    }
+    assert_eq!(store.list().await.unwrap().len(), 4);
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_transaction_cut_off_in_the_middle_changes_nothing() {
+    destroy("cut").await.unwrap();
+    let store = IndexedDbStore::open("cut").await.unwrap();
+    store.commit(commit(0, &["a"])).await.unwrap();
+    let undo = abort_writes("AbortError");
+    let error = store.commit(commit(1, &["b"])).await.unwrap_err();
+    call(&undo);
+    assert_eq!(error.kind, ErrorKind::ConnectionLost, "{error}");
+    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1)]);
+    store.commit(commit(1, &["b"])).await.unwrap();
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_full_disk_leaves_the_old_generation() {
+    destroy("full").await.unwrap();
+    let store = IndexedDbStore::open("full").await.unwrap();
+    store.commit(commit(0, &["a"])).await.unwrap();
+    // When the second blob is handed over, and when the browser writes it.
+    let trap = Trap::new("IDBObjectStore", "put", 1, "QuotaExceededError");
+    let at_request = store.commit(commit(1, &["b", "c"])).await.unwrap_err();
+    trap.undo();
+    let undo = abort_writes("QuotaExceededError");
+    let at_abort = store.commit(commit(1, &["b", "c"])).await.unwrap_err();
+    call(&undo);
+    for error in [at_request, at_abort] {
+        assert_eq!(error.kind, ErrorKind::QuotaExceeded, "{error}");
+        assert!(error.context.contains("no room for 0.0 MB; this site uses"), "{error}");
+    }
+    assert_eq!(store.manifest().await.unwrap(), Some(commit(0, &[]).manifest));
+    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1)]);
+    store.commit(commit(1, &["b", "c"])).await.unwrap();
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn collections_are_listed_with_and_without_the_browsers_help() {
+    for undo in [None, Some(without_databases())] {
+        let names = ["list 1", "list/2", "Liste ä"];
+        for name in names {
+            destroy(name).await.unwrap();
+            IndexedDbStore::open(name).await.unwrap().commit(commit(0, &["a"])).await.unwrap();
+        }
+        let listed = list().await.unwrap();
+        assert!(names.iter().all(|name| listed.iter().any(|listed| listed == name)), "{listed:?}");
+        destroy(names[0]).await.unwrap();
+        assert!(!list().await.unwrap().contains(&names[0].to_string()));
+        destroy(names[1]).await.unwrap();
+        destroy(names[2]).await.unwrap();
+        undo.inspect(call);
+    }
+}
+
+#[wasm_bindgen_test]
+async fn without_indexed_db_it_is_unsupported() {
+    for how in ["undefined", "throws"] {
+        let undo = without_indexed_db(how);
+        let outcome = IndexedDbStore::open("nowhere").await.map(drop);
+        call(&undo);
+        assert_eq!(outcome.unwrap_err().kind, ErrorKind::Unsupported);
+    }
+    let trap = Trap::new("IDBFactory", "open", 2, "InvalidStateError");
+    let outcome = IndexedDbStore::open("nowhere").await.map(drop);
+    trap.undo();
+    assert_eq!(outcome.unwrap_err().kind, ErrorKind::Unsupported);
+}
+
+#[wasm_bindgen_test]
+async fn a_newer_layout_is_refused() {
+    destroy("newer").await.unwrap();
+    newer_version("nearfield:newer").await.unwrap();
+    let error = IndexedDbStore::open("newer").await.map(drop).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::FormatTooNew, "{error}");
+    destroy("newer").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_tab_that_does_not_let_go_is_reported() {
+    destroy("stubborn").await.unwrap();
+    let store = IndexedDbStore::open("stubborn").await.unwrap();
+    let release = js_sys::Function::from(stubborn("nearfield:stubborn").await.unwrap());
+    let error = store.destroy().await.unwrap_err();
+    call(&release);
+    assert_eq!(error.kind, ErrorKind::Locked, "{error}");
+    assert!(error.context.contains("another tab"), "{error}");
+    destroy("stubborn").await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_collection_needs_a_name() {
+    assert_eq!(IndexedDbStore::open("").await.map(drop).unwrap_err().kind, ErrorKind::InvalidInput);
+    let long = "n".repeat(5000);
+    assert_eq!(IndexedDbStore::open(&long).await.map(drop).unwrap_err().kind, ErrorKind::LimitExceeded);
+}
