@@ -1,7 +1,7 @@
 // pkg/: the npm package as published. JavaScript is bundled from src/js, declarations come from the TypeScript compiler,
 // the wasm modules are already there; this adds package.json, README and licences, and weighs the result.
 import { execFileSync } from "node:child_process";
-import { copyFile, cp, mkdir, readFile, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
@@ -15,8 +15,8 @@ const BUDGET = 650 * 1024;
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 
-/** Checks the types of src/js. */
-export const checkTypes = ["--project", root, "--noEmit"];
+/** Arguments with which Node checks the types of src/js. */
+export const checkTypes = [tsc, "--project", root, "--noEmit"];
 
 export async function buildPackage() {
   await esbuild.build({

@@ -7,7 +7,9 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { find } from "./browsers.mjs";
+import { build } from "./build.mjs";
 import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
+import { checkTypes } from "./package.mjs";
 import { cache, root } from "./paths.mjs";
 import { duration, run } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
@@ -58,6 +60,32 @@ const runners = [
     ],
   },
   {
+    name: "types",
+    needs: ["build"],
+    build: true,
+    stages: [["types", () => run(process.execPath, checkTypes), checkCounts]],
+  },
+  {
+    name: "e2e",
+    needs: ["build", "models", "chromium"],
+    build: true,
+    stages: [["end to end in Chromium", nodeTests("e2e"), nodeCounts]],
+  },
+  {
+    name: "firefox",
+    needs: ["build", "models", "firefox"],
+    build: true,
+    stages: [["smoke test in Firefox", nodeTests("smoke", { NEARFIELD_BROWSER: "firefox" }), nodeCounts]],
+  },
+  {
+    name: "webkit",
+    // Other systems have no driver for WebKitGTK.
+    system: "linux",
+    needs: ["build", "models", "webkit"],
+    build: true,
+    stages: [["smoke test in WebKitGTK", nodeTests("smoke", { NEARFIELD_BROWSER: "webkit" }), nodeCounts]],
+  },
+  {
     name: "wasm",
     needs: ["build", "wasm-test", "chromium", "firefox"],
     stages: [
@@ -91,7 +119,8 @@ async function main() {
   const only = options.only?.split(",");
   const unknown = only?.find((name) => !names.includes(name));
   if (unknown !== undefined) throw new Error(`no runner is called "${unknown}"; there are ${names.join(", ")}`);
-  const chosen = only ? runners.filter((runner) => only.includes(runner.name)) : runners;
+  const possible = runners.filter(({ system }) => system === undefined || system === process.platform);
+  const chosen = only ? possible.filter((runner) => only.includes(runner.name)) : possible;
 
   const start = Date.now();
   await setup([...new Set(chosen.flatMap((runner) => runner.needs))], { yes: options.yes });
@@ -99,6 +128,9 @@ async function main() {
 
   const results = [];
   for (const runner of chosen) {
+    if (runner.build && !results.some(({ name }) => name === "build")) {
+      results.push(await stage("build", async () => ({ code: await build().then(() => 0) }), checkCounts));
+    }
     for (const [name, job, count] of runner.stages) results.push(await stage(name, job, count));
   }
 

@@ -1,0 +1,45 @@
+// What every browser test starts from: the built package, the demo and the models on a local server under the strict
+// policy, and a page in Chromium that remembers everything that went wrong on it.
+//
+//   const { page, problems, close } = await openPage({ path: "/" });
+//   …
+//   assert.deepEqual(problems, []);
+//   await close();
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium } from "playwright-core";
+import { chromiumArgs, find } from "./browsers.mjs";
+import { root } from "./paths.mjs";
+import { DEMO, serve } from "./serve.mjs";
+
+/** An empty page at /blank/, for tests of the package without the demo. */
+export const SITE = [{ at: "/blank/", folder: join(root, "tests", "tools", "blank") }, ...DEMO];
+
+/**
+ * Opens `path` in a fresh Chromium profile. Returns the Playwright `page` and `context`, the `site` (see serve.mjs),
+ * `problems` (page errors, console errors, policy violations) and `close`. `args` are further flags of Chromium;
+ * `intercept` answers requests before the files do.
+ */
+export async function openPage({ path = "/blank/", args = [], intercept, mounts = SITE } = {}) {
+  const site = await serve(mounts, { intercept });
+  const profile = await mkdtemp(join(tmpdir(), "nearfield-"));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: find("chromium"),
+    args: [...chromiumArgs(), ...args],
+    headless: true,
+  });
+  const page = context.pages()[0] ?? (await context.newPage());
+  const problems = [];
+  page.on("pageerror", (error) => problems.push(`page error: ${error.stack ?? error}`));
+  page.on("console", (message) => {
+    if (message.type() === "error") problems.push(`console: ${message.text()} (${message.location().url})`);
+  });
+  await page.goto(site.url + path);
+  const close = async () => {
+    await context.close();
+    await site.close();
+    await rm(profile, { recursive: true, force: true, maxRetries: 3 });
+  };
+  return { page, context, site, problems, close };
+}
