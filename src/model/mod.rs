@@ -11,9 +11,13 @@ pub mod hub;
 #[cfg(feature = "neural")]
 pub mod layout;
 #[cfg(feature = "neural")]
+mod punctuation;
+#[cfg(feature = "neural")]
 mod sniff;
 #[cfg(feature = "neural")]
 pub mod stream;
+#[cfg(feature = "neural")]
+pub mod tokenizer;
 #[cfg(feature = "neural")]
 pub mod weights;
 
