@@ -29,6 +29,9 @@ pub const FILTER_TERMS: usize = 10_000;
 /// Width of a vector. The widest published embedding models have 8,192.
 pub const VECTOR_DIMS: usize = 16_384;
 
+/// Greatest magnitude of a component of a vector: sums of 16,384 products of two such numbers are finite in f32.
+pub const VECTOR_VALUE: f32 = 1e15;
+
 /// Longest run of characters that is kept as one lexical term, in UTF-8 bytes; longer ones (encoded binary, minified
 /// code) are cut, as Lucene does at 255.
 pub const TERM_BYTES: usize = 255;

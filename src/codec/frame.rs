@@ -138,6 +138,13 @@ impl<'a> Frame<'a> {
         Ok(Frame { bytes, entries })
     }
 
+    /// The checksum of the table, and so of the checksums of all sections: blobs of one kind and id that share it are
+    /// equal.
+    pub fn fingerprint(&self) -> u32 {
+        let table = HEADER + self.entries.len() * ENTRY;
+        crc32fast::hash(&self.bytes[..table])
+    }
+
     /// The bytes of a section, after their checksum was compared.
     pub fn section(&self, tag: Tag) -> Result<&'a [u8]> {
         let section = self.optional(tag)?;

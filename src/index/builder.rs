@@ -1,16 +1,22 @@
 //! Collects documents and seals them into the bytes of one segment.
 
+use super::analysis::Analyzer;
+use super::catalog::{CatalogBuilder, ChunkRef, DocRef};
+use super::columns::{finite, ColumnsBuilder};
 use super::document::{Document, Meta};
-use super::segment::Segment;
-use super::vectors::VectorConfig;
+use super::page;
+use super::postings::{Field, Forward, PostingsBuilder};
+use super::segment::{self, Segment};
+use super::vectors::{VectorConfig, VectorsBuilder};
 use crate::error::{Error, Result};
+use crate::limits;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// What all segments of a collection have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentConfig {
-    /// As [`crate::text`]'s analyser takes it: "en", "de", ..., "none".
+    /// As [`Analyzer::new`] takes it: "en", "de", ..., "none".
     pub language: String,
     /// `None`: a lexical index.
     pub vectors: Option<VectorConfig>,
@@ -32,36 +38,93 @@ pub struct ChunkEntry {
 pub struct Sealed {
     /// For [`Segment::open`].
     pub main: Vec<u8>,
-    /// Texts, by page number; for [`super::Page::open`].
+    /// Texts, by page number; for [`Page::open`](super::Page::open).
     pub pages: Vec<Vec<u8>>,
     pub docs: u32,
     pub chunks: u32,
 }
 
 pub struct SegmentBuilder {
-    docs: u32,
-    chunks: u32,
+    config: SegmentConfig,
+    analyzer: Analyzer,
+    catalog: CatalogBuilder,
+    columns: ColumnsBuilder,
+    postings: PostingsBuilder,
+    vectors: Option<VectorsBuilder>,
+    /// The segment that documents were last copied from, by id and fingerprint.
+    source: Option<((u64, u32), Forward)>,
 }
 
 impl SegmentBuilder {
     /// # Errors
     /// `InvalidInput` for an unknown language or zero dimensions, `LimitExceeded` for too many dimensions.
-    pub fn new(_config: &SegmentConfig) -> Result<SegmentBuilder> {
-        Ok(SegmentBuilder { docs: 0, chunks: 0 })
+    pub fn new(config: &SegmentConfig) -> Result<SegmentBuilder> {
+        let vectors = config.vectors.as_ref().map(VectorsBuilder::new).transpose()?;
+        Ok(SegmentBuilder {
+            config: config.clone(),
+            analyzer: Analyzer::new(&config.language)?,
+            catalog: CatalogBuilder::default(),
+            columns: ColumnsBuilder::default(),
+            postings: PostingsBuilder::default(),
+            vectors,
+            source: None,
+        })
     }
 
     /// Adds a document whose `text` is the plain text to store and `chunks` its parts in order. `vectors` holds
     /// `chunks.len()` rows of `dims` numbers, row-major; it must be given exactly when the configuration has vectors.
-    /// A document without chunks is kept but never found by a search. After an error the builder is as before.
+    /// A document without chunks is kept but never found by a search; an empty title or URL counts as none. After an
+    /// error the builder is as before.
     ///
     /// # Errors
     /// `InvalidInput` for an id that this builder already holds, spans outside the text or off character borders, a
     /// wrong number of vectors, and numbers that are not finite; `LimitExceeded` above a cap.
-    pub fn add(&mut self, document: &Document, chunks: &[ChunkEntry], _vectors: Option<&[f32]>) -> Result<()> {
+    pub fn add(&mut self, document: &Document, chunks: &[ChunkEntry], vectors: Option<&[f32]>) -> Result<()> {
+        let id = &document.id;
         document.check()?;
-        self.docs += 1;
-        self.chunks += chunks.len() as u32;
+        let places: Vec<ChunkRef> = chunks.iter().map(chunk_ref).collect();
+        self.catalog.check(id, &document.text, &places)?;
+        let meta_json = meta_json(id, &document.meta)?;
+        match (&mut self.vectors, vectors) {
+            (None, None) => {}
+            (Some(builder), Some(rows)) => {
+                builder.check(rows, chunks.len()).map_err(|e| e.within(format!("document {id:.60?}")))?;
+                builder.push(rows);
+            }
+            (configured, _) => {
+                let found = if configured.is_some() { "has none" } else { "has some" };
+                return Err(Error::invalid(format!("document {id:.60?} {found}: vectors must be as configured")));
+            }
+        }
+        // Nothing from here on can fail but on a bug.
+        self.columns.add(self.catalog.docs(), &document.meta);
+        let doc = DocRef {
+            id,
+            title: document.title.as_deref(),
+            url: document.url.as_deref(),
+            meta_json: &meta_json,
+            page: 0,
+            text: 0..document.text.len(),
+        };
+        self.catalog.push(&doc, &document.text, &places)?;
+        let mut title = Vec::new();
+        self.intern(document.title.as_deref().unwrap_or_default(), &mut title);
+        let (mut body, mut context) = (Vec::new(), Vec::new());
+        for chunk in &places {
+            body.clear();
+            context.clear();
+            self.intern(&document.text[chunk.span.clone()], &mut body);
+            self.intern(chunk.context, &mut context);
+            body.iter().for_each(|&term| self.postings.occurs(term, Field::Body));
+            title.iter().chain(&context).for_each(|&term| self.postings.occurs(term, Field::Title));
+            self.postings.finish_chunk();
+        }
         Ok(())
+    }
+
+    /// Appends the terms of a text, as numbers.
+    fn intern(&mut self, text: &str, terms: &mut Vec<u32>) {
+        self.analyzer.analyze(text, &mut |term, _| terms.push(self.postings.intern(term)));
     }
 
     /// Takes a document over from another segment of the same configuration, for merges and updates of metadata:
@@ -71,30 +134,94 @@ impl SegmentBuilder {
     ///
     /// # Errors
     /// As [`SegmentBuilder::add`]; `InvalidInput` for another configuration or text.
-    pub fn copy(&mut self, _from: &Segment, _doc: u32, _text: &str, _meta: Option<&Meta>) -> Result<()> {
-        Err(Error::unsupported("copying between segments"))
+    pub fn copy(&mut self, from: &Segment, doc: u32, text: &str, meta: Option<&Meta>) -> Result<()> {
+        let found = from.doc(doc)?;
+        if *from.config() != self.config {
+            return Err(Error::invalid(format!("segment {} has another configuration", from.id())));
+        }
+        if text.len() != found.text.len() {
+            let message = format!("a text of {} bytes where {} were stored", text.len(), found.text.len());
+            return Err(Error::invalid(format!("document {:.60?}: {message}", found.id)));
+        }
+        let chunks = from.doc_chunks(doc);
+        let places = chunks.clone().map(|chunk| from.chunk(chunk)).collect::<Result<Vec<ChunkRef>>>()?;
+        self.catalog.check(found.id, text, &places)?;
+        let kept;
+        let meta = match meta {
+            Some(meta) => meta,
+            None => {
+                kept = found.meta()?;
+                &kept
+            }
+        };
+        let meta_json = meta_json(found.id, meta)?;
+        let source = (from.id(), from.fingerprint());
+        if self.source.as_ref().is_none_or(|(known, _)| *known != source) {
+            self.source = Some((source, Forward::new(from.postings())?));
+        }
+        self.columns.add(self.catalog.docs(), meta);
+        self.catalog.push(&DocRef { meta_json: &meta_json, ..found }, text, &places)?;
+        if let Some((_, forward)) = &mut self.source {
+            for chunk in chunks.clone() {
+                forward.copy(chunk, &mut self.postings)?;
+                self.postings.finish_copied(from.postings().lengths[chunk as usize]);
+            }
+        }
+        if let (Some(to), Some(from)) = (&mut self.vectors, from.vectors()) {
+            to.copy(from, chunks.start as usize..chunks.end as usize);
+        }
+        Ok(())
     }
 
     /// Whether a document of this id was added.
-    pub fn contains(&self, _id: &str) -> bool {
-        false
+    pub fn contains(&self, id: &str) -> bool {
+        self.catalog.contains(id)
     }
 
     pub fn docs(&self) -> u32 {
-        self.docs
+        self.catalog.docs()
     }
 
     pub fn chunks(&self) -> u32 {
-        self.chunks
+        self.catalog.chunks()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.docs == 0
+        self.docs() == 0
     }
 
+    /// The bytes of the segment. Same documents in the same order, same bytes.
+    ///
     /// # Errors
     /// `LimitExceeded` when a part would exceed 4 GiB.
-    pub fn seal(self, _id: u64) -> Result<Sealed> {
-        Ok(Sealed { main: Vec::new(), pages: Vec::new(), docs: self.docs, chunks: self.chunks })
+    pub fn seal(self, id: u64) -> Result<Sealed> {
+        let (docs, chunks) = (self.docs(), self.chunks());
+        let mut frame = segment::begin(id, &self.config, docs, chunks);
+        let pages = self.catalog.seal(&mut frame);
+        frame.section(*b"COLS", self.columns.seal());
+        self.postings.seal()?.write(&mut frame);
+        if let Some(vectors) = self.vectors {
+            frame.section(*b"VECS", vectors.seal());
+        }
+        let pages = (0..).zip(pages).map(|(number, text)| page::encode(id, number, text)).collect::<Result<_>>()?;
+        Ok(Sealed { main: frame.finish()?, pages, docs, chunks })
+    }
+}
+
+fn chunk_ref(entry: &ChunkEntry) -> ChunkRef<'_> {
+    ChunkRef { doc: 0, span: entry.span.clone(), source: entry.source.clone(), context: &entry.context }
+}
+
+/// Metadata as it is stored, checked.
+fn meta_json(id: &str, meta: &Meta) -> Result<String> {
+    let json = serde_json::to_string(meta);
+    let json = json.map_err(|e| Error::invalid(format!("document {id:.60?}: metadata")).with_source(e))?;
+    if json.len() > limits::META_BYTES {
+        let message = format!("metadata of {} bytes, at most {}", json.len(), limits::META_BYTES);
+        return Err(Error::limit(format!("document {id:.60?}: {message}")));
+    }
+    match meta.values().all(finite) {
+        true => Ok(json),
+        false => Err(Error::invalid(format!("document {id:.60?}: metadata with a number that is not finite"))),
     }
 }

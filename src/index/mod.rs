@@ -6,19 +6,27 @@
 
 pub mod document;
 
+mod analysis;
 mod bitset;
 mod builder;
+mod catalog;
+mod columns;
 mod dense;
 mod filter;
 mod graph;
 mod page;
+mod postings;
 mod segment;
 mod sparse;
+mod strings;
+#[cfg(test)]
+mod testing;
 mod top;
 mod vectors;
 
 pub use bitset::Bitset;
 pub use builder::{ChunkEntry, Sealed, SegmentBuilder, SegmentConfig};
+pub use catalog::{ChunkRef, DocRef};
 pub use dense::{dense_top_k, DenseLeg, DenseMode, DenseParams};
 pub use document::{Document, Meta, MetaValue};
 pub use filter::Filter;
@@ -26,7 +34,7 @@ pub use filter::Filter;
 pub use graph::build_graph;
 pub use graph::{graph_job, Graph};
 pub use page::Page;
-pub use segment::{ChunkRef, DocRef, Segment, SegmentStats};
+pub use segment::{Segment, SegmentStats};
 pub use sparse::{explain_sparse, sparse_top_k, Leg, SparseQuery, SparseScorer, TermContribution};
 pub use top::Scored;
 pub use vectors::{Metric, Storage, VectorConfig};

@@ -1,25 +1,78 @@
 //! The texts of a segment, in blobs of about 64 kB, so that a hit loads only the page it needs.
+//!
+//! ```text
+//! frame of kind "PAGE" and the segment's id
+//! section HEAD  number of the page u32
+//! section TEXT  the texts of its documents, one after the other, UTF-8
+//! ```
 
 use super::segment::Segment;
+use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
+
+const KIND: [u8; 4] = *b"PAGE";
+
+/// A page is closed when its text has this many bytes. A longer document has a page of its own.
+pub(crate) const PAGE_BYTES: usize = 64 << 10;
+
+pub(crate) fn encode(segment: u64, number: u32, text: String) -> Result<Vec<u8>> {
+    let mut head = Writer::new();
+    head.u32(number);
+    let mut frame = FrameWriter::new(KIND, segment);
+    frame.section(*b"HEAD", head.into_bytes()).section(*b"TEXT", text.into_bytes());
+    frame.finish()
+}
+
+/// The verified text, out of the bytes of a page.
+fn decode(bytes: &[u8], segment: u64, number: u32) -> Result<&str> {
+    let read = || {
+        let frame = Frame::open(bytes, KIND, segment)?;
+        let mut head = Reader::new(frame.section(*b"HEAD")?);
+        let found = head.u32()?;
+        head.end()?;
+        if found != number {
+            return Err(Error::corrupt(format!("holds page {found}")));
+        }
+        let text = std::str::from_utf8(frame.section(*b"TEXT")?);
+        text.map_err(|e| Error::corrupt("text that is not UTF-8").with_source(e))
+    };
+    read().map_err(|e: Error| e.within(format!("segment {segment}, page {number}")))
+}
+
+/// The text of document `doc`, out of its page.
+fn cut<'a>(text: &'a str, segment: &Segment, doc: u32) -> Result<&'a str> {
+    let outside =
+        || Error::corrupt(format!("segment {}: the text of document {doc} lies outside its page", segment.id()));
+    text.get(segment.doc(doc)?.text).ok_or_else(outside)
+}
+
+pub(super) fn text_of<'a>(bytes: &'a [u8], segment: &Segment, doc: u32) -> Result<&'a str> {
+    cut(decode(bytes, segment.id(), segment.page_of(doc)?)?, segment, doc)
+}
 
 /// The verified text of one page.
 #[derive(Debug)]
 pub struct Page {
+    number: u32,
     text: String,
 }
 
 impl Page {
     /// # Errors
     /// `Corrupt` for damaged bytes and for another segment's or another number's page.
-    pub fn open(segment: &Segment, number: u32, _bytes: &[u8]) -> Result<Page> {
-        Err(Error::corrupt(format!("segment {}: page {number}", segment.id())))
+    pub fn open(segment: &Segment, number: u32, bytes: &[u8]) -> Result<Page> {
+        Ok(Page { number, text: decode(bytes, segment.id(), number)?.to_owned() })
     }
 
     /// The text of a document that lies in this page.
+    ///
+    /// # Errors
+    /// `Internal` for a document of another page.
     pub fn text(&self, segment: &Segment, doc: u32) -> Result<&str> {
-        let range = segment.doc(doc)?.text;
-        self.text.get(range).ok_or_else(|| Error::corrupt("text outside its page"))
+        match segment.page_of(doc)? {
+            page if page == self.number => cut(&self.text, segment, doc),
+            page => Err(Error::internal(format!("document {doc} is in page {page}, not {}", self.number))),
+        }
     }
 
     /// Bytes of text, for a cache to count.

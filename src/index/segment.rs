@@ -1,41 +1,25 @@
 //! One immutable segment, opened: documents, chunks, postings, vectors and filter columns.
+//!
+//! ```text
+//! frame of kind "SEGM" and the segment's id
+//! section HEAD  documents u32 | chunks u32 | language: length varint, UTF-8 |
+//!               has vectors u8, and if 1: dimensions varint, storage u8, metric u8
+//! sections DOCS, CHNK (catalog.rs), COLS (columns.rs), LENS, TERM, POST (postings/), VECS (vectors/), if any
+//! ```
 
 use super::bitset::Bitset;
 use super::builder::SegmentConfig;
-use super::document::Meta;
+use super::catalog::{Catalog, ChunkRef, DocRef};
+use super::columns::{Column, Columns};
+use super::page;
+use super::postings::Postings;
+use super::vectors::{VectorConfig, Vectors};
+use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::ops::Range;
 
-/// A document of a segment. Its text is in page `page` at `text`.
-#[derive(Clone, Debug)]
-pub struct DocRef<'a> {
-    pub id: &'a str,
-    pub title: Option<&'a str>,
-    pub url: Option<&'a str>,
-    /// A JSON object.
-    pub meta_json: &'a str,
-    pub page: u32,
-    /// Bytes of the page's text.
-    pub text: Range<usize>,
-}
-
-impl DocRef<'_> {
-    pub fn meta(&self) -> Result<Meta> {
-        serde_json::from_str(self.meta_json).map_err(|e| Error::corrupt("metadata that is not JSON").with_source(e))
-    }
-}
-
-/// A chunk of a segment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ChunkRef<'a> {
-    pub doc: u32,
-    /// Bytes of the document's stored text.
-    pub span: Range<usize>,
-    /// Bytes of the text that came in.
-    pub source: Range<usize>,
-    pub context: &'a str,
-}
+const KIND: [u8; 4] = *b"SEGM";
 
 /// What a segment weighs in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -49,7 +33,42 @@ pub struct SegmentStats {
 
 pub struct Segment {
     id: u64,
+    fingerprint: u32,
     config: SegmentConfig,
+    docs: u32,
+    chunks: u32,
+    catalog: Catalog,
+    columns: Columns,
+    postings: Postings,
+    vectors: Option<Vectors>,
+}
+
+/// A frame with its head written, for the other parts to add their sections.
+pub(super) fn begin(id: u64, config: &SegmentConfig, docs: u32, chunks: u32) -> FrameWriter {
+    let mut head = Writer::new();
+    head.u32(docs);
+    head.u32(chunks);
+    head.text(&config.language);
+    head.u8(u8::from(config.vectors.is_some()));
+    if let Some(vectors) = &config.vectors {
+        vectors.encode(&mut head);
+    }
+    let mut frame = FrameWriter::new(KIND, id);
+    frame.section(*b"HEAD", head.into_bytes());
+    frame
+}
+
+fn read_head(bytes: &[u8]) -> Result<(SegmentConfig, u32, u32)> {
+    let mut head = Reader::new(bytes);
+    let (docs, chunks) = (head.u32()?, head.u32()?);
+    let language = head.text()?.to_owned();
+    let vectors = match head.u8()? {
+        0 => None,
+        1 => Some(VectorConfig::decode(&mut head)?),
+        other => return Err(Error::corrupt(format!("vectors: {other}"))),
+    };
+    head.end()?;
+    Ok((SegmentConfig { language, vectors }, docs, chunks))
 }
 
 impl Segment {
@@ -57,12 +76,30 @@ impl Segment {
     ///
     /// # Errors
     /// `Corrupt`, `FormatTooOld`, `FormatTooNew`.
-    pub fn open(id: u64, _main: Vec<u8>) -> Result<Segment> {
-        Ok(Segment { id, config: SegmentConfig { language: String::new(), vectors: None } })
+    pub fn open(id: u64, main: Vec<u8>) -> Result<Segment> {
+        Segment::read(id, &main).map_err(|e| e.within(format!("segment {id}")))
+    }
+
+    fn read(id: u64, main: &[u8]) -> Result<Segment> {
+        let frame = Frame::open(main, KIND, id)?;
+        let (config, docs, chunks) = read_head(frame.section(*b"HEAD")?)?;
+        let catalog = Catalog::open(&frame, docs, chunks)?;
+        let columns = Columns::decode(frame.section(*b"COLS")?, docs)?;
+        let postings = Postings::open(&frame, chunks)?;
+        let vectors = match &config.vectors {
+            Some(vectors) => Some(Vectors::decode(vectors, frame.section(*b"VECS")?, chunks)?),
+            None => None,
+        };
+        Ok(Segment { id, fingerprint: frame.fingerprint(), config, docs, chunks, catalog, columns, postings, vectors })
     }
 
     pub fn id(&self) -> u64 {
         self.id
+    }
+
+    /// A checksum of everything in it. Segments that share it and their id are equal.
+    pub(super) fn fingerprint(&self) -> u32 {
+        self.fingerprint
     }
 
     pub fn config(&self) -> &SegmentConfig {
@@ -70,38 +107,42 @@ impl Segment {
     }
 
     pub fn docs(&self) -> u32 {
-        0
+        self.docs
     }
 
     pub fn chunks(&self) -> u32 {
-        0
+        self.chunks
     }
 
     /// Number of page blobs.
     pub fn pages(&self) -> u32 {
-        0
+        self.catalog.pages()
     }
 
     /// # Errors
     /// `Internal` for an ordinal that does not exist.
     pub fn doc(&self, doc: u32) -> Result<DocRef<'_>> {
-        Err(Error::internal(format!("document {doc}")))
+        self.catalog.doc(doc).ok_or_else(|| self.no("document", doc, self.docs))
     }
 
     /// The ordinal of the document with this id.
-    pub fn find(&self, _id: &str) -> Option<u32> {
-        None
+    pub fn find(&self, id: &str) -> Option<u32> {
+        self.catalog.find(id)
     }
 
     /// # Errors
     /// `Internal` for an ordinal that does not exist.
     pub fn chunk(&self, chunk: u32) -> Result<ChunkRef<'_>> {
-        Err(Error::internal(format!("chunk {chunk}")))
+        self.catalog.chunk(chunk).ok_or_else(|| self.no("chunk", chunk, self.chunks))
     }
 
-    /// The chunks of a document, in the order of its text.
-    pub fn doc_chunks(&self, _doc: u32) -> Range<u32> {
-        0..0
+    fn no(&self, what: &str, ordinal: u32, count: u32) -> Error {
+        Error::internal(format!("segment {}: {what} {ordinal} of {count}", self.id))
+    }
+
+    /// The chunks of a document, in the order they were given. Empty for a document that does not exist.
+    pub fn doc_chunks(&self, doc: u32) -> Range<u32> {
+        self.catalog.doc_chunks(doc)
     }
 
     /// The page that holds the text of a document.
@@ -113,28 +154,62 @@ impl Segment {
     }
 
     /// The text of a document out of the bytes of its page, which are verified at each call: open a
-    /// [`super::Page`] where several texts are wanted.
-    pub fn text_of<'a>(&self, _page: &'a [u8], doc: u32) -> Result<&'a str> {
-        Err(Error::internal(format!("document {doc}")))
+    /// [`Page`](super::Page) where several texts are wanted.
+    ///
+    /// # Errors
+    /// `Corrupt` for damaged bytes and for another page; `Internal` for an ordinal that does not exist.
+    pub fn text_of<'a>(&self, page: &'a [u8], doc: u32) -> Result<&'a str> {
+        page::text_of(page, self, doc)
     }
 
-    /// The vector of a chunk at full width, dequantised; of length 1 for [`super::Metric::Cosine`]. `None` without
-    /// vectors.
+    /// The vector of a chunk at full width, dequantised; of length 1 for [`Metric::Cosine`](super::Metric::Cosine).
+    /// `None` without vectors.
+    ///
+    /// # Errors
+    /// `Internal` for an ordinal that does not exist.
     pub fn vector(&self, chunk: u32) -> Result<Option<Vec<f32>>> {
-        self.chunk(chunk).map(|_| None)
+        match chunk < self.chunks {
+            true => Ok(self.vectors.as_ref().map(|vectors| vectors.vector(chunk as usize))),
+            false => Err(self.no("chunk", chunk, self.chunks)),
+        }
     }
 
     /// Names of the metadata fields that occur, sorted.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        [].into_iter()
+        self.columns.names()
     }
 
     /// The chunks of a set of documents.
-    pub fn expand(&self, _docs: &Bitset) -> Bitset {
-        Bitset::new(self.chunks())
+    pub fn expand(&self, docs: &Bitset) -> Bitset {
+        let mut chunks = Bitset::new(self.chunks);
+        docs.ones().for_each(|doc| chunks.insert_range(self.doc_chunks(doc)));
+        chunks
     }
 
     pub fn stats(&self) -> SegmentStats {
-        SegmentStats::default()
+        SegmentStats {
+            terms: self.postings.lexicon.len(),
+            postings: self.postings.count,
+            postings_bytes: self.postings.bytes(),
+            vector_bytes: self.vectors.as_ref().map_or(0, Vectors::bytes),
+        }
+    }
+
+    pub(super) fn postings(&self) -> &Postings {
+        &self.postings
+    }
+
+    pub(super) fn vectors(&self) -> Option<&Vectors> {
+        self.vectors.as_ref()
+    }
+
+    pub(super) fn column(&self, field: &str) -> Option<&Column> {
+        self.columns.get(field)
+    }
+
+    /// For `$id`, `$title` and `$url`: the value of each document.
+    pub(super) fn built_in<'a>(&'a self, field: &str) -> Option<impl Fn(u32) -> Option<&'a str> + use<'a>> {
+        let names = self.catalog.built_in(field)?;
+        Some(move |doc: u32| Some(names.get(doc as usize)).filter(|text| !text.is_empty()))
     }
 }

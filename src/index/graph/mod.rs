@@ -1,0 +1,138 @@
+//! The HNSW graph over the vectors of one segment (Malkov and Yashunin 2016), in bytes of its own: [`build_graph`]
+//! makes them out of a [`graph_job`], in another worker if need be, [`Graph::open`] checks every id once, and the
+//! search is our own loop over the stored, quantised vectors.
+//!
+//! ```text
+//! frame of kind "GRPH" and the segment's id
+//! section HEAD  fingerprint of the segment u32 | vectors u32 | upper layers u8
+//! section UPPR  nodes of each upper layer, lowest first, varint | per node of the lowest: its chunk varint |
+//!               per layer, lowest first, per node: links varint, each a node varint
+//! section ZERO  width in bits u8 | links of each chunk varint | all links, packed, lowest bit first
+//! ```
+//! The nodes of a layer are the first of the nodes of the layer below. Searches begin at node 0 of the highest layer;
+//! without upper layers at chunk 0. In layer zero a node is a chunk, and every chunk can be reached from the first.
+
+#[cfg(feature = "neural")]
+mod build;
+mod layers;
+mod traverse;
+
+#[cfg(feature = "neural")]
+pub use build::build_graph;
+
+use super::bitset::Bitset;
+use super::segment::Segment;
+use super::vectors::{Probe, VectorConfig};
+use crate::codec::{Frame, FrameWriter, Reader, Writer};
+use crate::error::{Error, Result};
+use layers::Links;
+
+const KIND: [u8; 4] = *b"GRPH";
+const JOB: [u8; 4] = *b"GJOB";
+
+/// Upper layers there can be: each has less than a third of the nodes of the one below.
+const LAYERS: usize = 32;
+
+/// A graph whose every id was checked against its segment.
+#[derive(Debug)]
+pub struct Graph {
+    segment: u64,
+    fingerprint: u32,
+    /// The chunks that are nodes of the lowest upper layer, in the order of the nodes; never empty.
+    order: Vec<u32>,
+    /// Links between nodes, lowest layer first.
+    upper: Vec<Links>,
+    /// Links between chunks.
+    zero: Links,
+}
+
+impl Graph {
+    /// # Errors
+    /// `Corrupt` for damaged bytes and for the graph of another segment; `InvalidInput` for a segment without vectors.
+    pub fn open(bytes: &[u8], segment: &Segment) -> Result<Graph> {
+        let vectors = vectors(segment)?;
+        let graph = Graph::read(bytes, segment.id(), segment.fingerprint(), vectors.len());
+        graph.map_err(|e| e.within(format!("graph of segment {}", segment.id())))
+    }
+
+    fn read(bytes: &[u8], segment: u64, fingerprint: u32, count: usize) -> Result<Graph> {
+        let frame = Frame::open(bytes, KIND, segment)?;
+        let mut head = Reader::new(frame.section(*b"HEAD")?);
+        let (found, nodes, layers) = (head.u32()?, head.u32()?, head.u8()?);
+        head.end()?;
+        if found != fingerprint || nodes as usize != count || layers as usize > LAYERS {
+            return Err(Error::corrupt(format!("made for {nodes} vectors of other content, in {layers} layers")));
+        }
+        let (order, upper) = layers::read_upper(frame.section(*b"UPPR")?, layers as usize, count)?;
+        let zero = Links::unpack(frame.section(*b"ZERO")?, count)?;
+        Ok(Graph { segment, fingerprint, order, upper, zero })
+    }
+
+    fn encode(&self) -> Result<Vec<u8>> {
+        let mut head = Writer::new();
+        head.u32(self.fingerprint);
+        head.u32(self.zero.len() as u32);
+        head.u8(self.upper.len() as u8);
+        let mut frame = FrameWriter::new(KIND, self.segment);
+        frame.section(*b"HEAD", head.into_bytes());
+        frame.section(*b"UPPR", layers::write_upper(&self.order, &self.upper));
+        frame.section(*b"ZERO", self.zero.pack());
+        frame.finish()
+    }
+
+    /// Memory it takes.
+    pub fn bytes(&self) -> usize {
+        self.order.len() * size_of::<u32>() + self.upper.iter().chain([&self.zero]).map(Links::bytes).sum::<usize>()
+    }
+
+    pub(super) fn belongs_to(&self, segment: &Segment) -> bool {
+        (self.segment, self.fingerprint) == (segment.id(), segment.fingerprint())
+    }
+
+    /// Offers the `ef` nearest chunks that are allowed, in no order. Chunks that are not are passed through.
+    pub(super) fn search(&self, probe: &Probe, allowed: Option<&Bitset>, ef: usize, offer: &mut dyn FnMut(u32, f32)) {
+        traverse::search(self, &|chunk| probe.one(chunk as usize), allowed, ef, offer);
+    }
+}
+
+fn vectors(segment: &Segment) -> Result<&super::vectors::Vectors> {
+    let without = || Error::invalid(format!("segment {} has no vectors", segment.id()));
+    segment.vectors().ok_or_else(without)
+}
+
+/// Everything [`build_graph`] needs, to be handed to another thread or worker.
+///
+/// # Errors
+/// `InvalidInput` when the segment has no vectors.
+pub fn graph_job(segment: &Segment) -> Result<Vec<u8>> {
+    let vectors = vectors(segment)?;
+    let mut head = Writer::new();
+    head.u64(segment.id());
+    head.u32(segment.fingerprint());
+    head.u32(vectors.len() as u32);
+    vectors.config().encode(&mut head);
+    let mut frame = FrameWriter::new(JOB, 0);
+    frame.section(*b"HEAD", head.into_bytes()).section(*b"VECS", vectors.encode());
+    frame.finish()
+}
+
+/// A job, read again.
+#[cfg(feature = "neural")]
+struct Job {
+    segment: u64,
+    fingerprint: u32,
+    vectors: super::vectors::Vectors,
+}
+
+#[cfg(feature = "neural")]
+impl Job {
+    fn read(bytes: &[u8]) -> Result<Job> {
+        let frame = Frame::open(bytes, JOB, 0)?;
+        let mut head = Reader::new(frame.section(*b"HEAD")?);
+        let (segment, fingerprint, count) = (head.u64()?, head.u32()?, head.u32()?);
+        let config = VectorConfig::decode(&mut head)?;
+        head.end()?;
+        let vectors = super::vectors::Vectors::decode(&config, frame.section(*b"VECS")?, count)?;
+        Ok(Job { segment, fingerprint, vectors })
+    }
+}

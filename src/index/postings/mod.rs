@@ -1,0 +1,130 @@
+//! Postings: for each term the chunks that hold it, with its frequency in body and title.
+//!
+//! ```text
+//! section LENS  per chunk: body length varint, title length varint; then per chunk: norm f32
+//! section TERM  the lexicon: see lexicon.rs
+//! section POST  the lists in order of their terms, then 8 bytes of slack. One list of df postings:
+//!   per full block of 128: last chunk - last chunk of the block before varint | payload length varint |
+//!                          greatest body frequency, greatest title frequency, least body length,
+//!                          least title length varint | least norm f32
+//!   the payloads of the full blocks: three widths u8, then gaps - 1, body and title frequencies packed
+//!   the other df % 128 postings: gap - 1 varint | body frequency * 2 + (title frequency > 0) varint |
+//!                          title frequency varint, unless 0
+//! ```
+//! A gap is the distance to the chunk before; the first chunk counts from -1. Lengths are exact numbers of terms; the
+//! norm is the root of the sum over the chunk's terms of (1 + ln(body + title frequency))^2, for cosines.
+
+mod build;
+mod cursor;
+mod forward;
+mod lexicon;
+mod packing;
+
+pub(crate) use build::{Field, PostingsBuilder};
+pub(crate) use cursor::{Bound, Cursor, END};
+pub(crate) use forward::Forward;
+pub(crate) use lexicon::{Lexicon, Term};
+
+use crate::codec::{Frame, FrameWriter, Reader};
+use crate::error::{Error, Result};
+use packing::SLACK;
+
+/// Number of terms of one chunk in each field, and its norm.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Length {
+    pub body: u32,
+    pub title: u32,
+    pub norm: f32,
+}
+
+/// How often one term stands in one chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Posting {
+    pub chunk: u32,
+    pub body: u32,
+    pub title: u32,
+}
+
+/// The postings of a segment, verified.
+pub(crate) struct Postings {
+    pub lexicon: Lexicon,
+    pub lengths: Vec<Length>,
+    lists: Vec<u8>,
+    /// Number of postings.
+    pub count: usize,
+    /// Chunks with at least one term.
+    pub filled: u32,
+    /// Terms in all bodies and in all titles.
+    pub total: (u64, u64),
+}
+
+impl Postings {
+    pub fn open(frame: &Frame, chunks: u32) -> Result<Postings> {
+        let lengths = read_lengths(frame.section(*b"LENS")?, chunks)?;
+        let lists = frame.section(*b"POST")?.to_vec();
+        let lexicon = Lexicon::open(frame.section(*b"TERM")?, lists.len().saturating_sub(SLACK))?;
+        let filled = lengths.iter().filter(|length| length.body > 0 || length.title > 0).count() as u32;
+        let total = lengths
+            .iter()
+            .fold((0, 0), |(body, title), length| (body + u64::from(length.body), title + u64::from(length.title)));
+        let mut postings = Postings { lexicon, lengths, lists, count: 0, filled, total };
+        postings.count = postings.verify()?;
+        Ok(postings)
+    }
+
+    /// Reads every list once, so that no later reader meets a chunk that does not exist.
+    fn verify(&self) -> Result<usize> {
+        let mut count = 0;
+        self.lexicon.for_each(|text, term| {
+            let list = self.cursor(&term).and_then(|cursor| cursor.verify(&self.lengths));
+            count += list.map_err(|e| e.within(format!("postings of {text:?}")))?;
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    pub fn cursor(&self, term: &Term) -> Result<Cursor<'_>> {
+        let list = self.lists.get(term.start..).ok_or_else(|| Error::corrupt("a list outside its section"))?;
+        Cursor::new(list, term.len, term.df, &self.lengths)
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.lists.len() + self.lexicon.bytes() + self.lengths.len() * size_of::<Length>()
+    }
+}
+
+fn read_lengths(bytes: &[u8], chunks: u32) -> Result<Vec<Length>> {
+    let mut reader = Reader::new(bytes);
+    if chunks as usize > bytes.len() {
+        return Err(Error::corrupt(format!("lengths of {chunks} chunks in {} bytes", bytes.len())));
+    }
+    let mut lengths = vec![Length::default(); chunks as usize];
+    let length = |reader: &mut Reader| {
+        u32::try_from(reader.varint()?).map_err(|_| Error::corrupt("a chunk of more than 2^32 terms"))
+    };
+    for slot in &mut lengths {
+        (slot.body, slot.title) = (length(&mut reader)?, length(&mut reader)?);
+    }
+    for (slot, norm) in lengths.iter_mut().zip(reader.f32s(chunks as usize)?) {
+        slot.norm = norm;
+        // A chunk with a term has a norm of at least 1: scorers divide by it.
+        if norm < 0.0 || (norm < 1.0 && (slot.body > 0 || slot.title > 0)) {
+            return Err(Error::corrupt(format!("a norm of {norm}")));
+        }
+    }
+    reader.end()?;
+    Ok(lengths)
+}
+
+/// What [`PostingsBuilder::seal`] made, into the frame of the segment.
+pub(crate) struct Encoded {
+    pub lengths: Vec<u8>,
+    pub terms: Vec<u8>,
+    pub lists: Vec<u8>,
+}
+
+impl Encoded {
+    pub fn write(self, frame: &mut FrameWriter) {
+        frame.section(*b"LENS", self.lengths).section(*b"TERM", self.terms).section(*b"POST", self.lists);
+    }
+}

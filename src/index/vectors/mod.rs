@@ -1,0 +1,240 @@
+//! The vectors of a segment: one row a chunk, normalised and quantised once when they are inserted ([`quantise`]),
+//! compared with a query by kernels over the stored numbers ([`probe`]).
+//!
+//! ```text
+//! section VECS  int8, unless cosine: scale f32 per row; then the rows: f32, f16 bits or i8
+//! ```
+
+#[cfg(feature = "neural")]
+mod distance;
+mod probe;
+mod quantise;
+
+#[cfg(feature = "neural")]
+pub(crate) use distance::Distance;
+pub(crate) use probe::Probe;
+pub(crate) use quantise::VectorsBuilder;
+
+use crate::codec::Reader;
+use crate::error::{Error, Result};
+use crate::kernel::{dot_f32, dot_i8};
+use crate::limits;
+use half::f16;
+use serde::{Deserialize, Serialize};
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Number format of stored vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Storage {
+    F32,
+    F16,
+    /// One byte a dimension and one scale a vector, symmetric. The query is quantised the same way.
+    Int8,
+}
+
+/// Which nearness is meant. A score is higher when nearer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Metric {
+    /// Score: the cosine, -1..=1. Vectors are brought to length 1 (L2) once, when they are inserted; a zero vector
+    /// stays zero and scores 0. A prefix of a vector is brought to length 1 again.
+    Cosine,
+    /// Score: the inner product.
+    Dot,
+    /// Score: minus the squared distance, so 0 at best.
+    Euclidean,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VectorConfig {
+    pub dims: usize,
+    pub storage: Storage,
+    pub metric: Metric,
+}
+
+impl VectorConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.dims {
+            0 => Err(Error::invalid("vectors of 0 dimensions")),
+            dims if dims > limits::VECTOR_DIMS => {
+                Err(Error::limit(format!("vectors of {dims} dimensions, at most {}", limits::VECTOR_DIMS)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As in a head section: dimensions varint, storage u8, metric u8.
+    pub(crate) fn encode(&self, writer: &mut crate::codec::Writer) {
+        writer.varint(self.dims as u64);
+        writer.u8(self.storage as u8);
+        writer.u8(self.metric as u8);
+    }
+
+    pub(crate) fn decode(reader: &mut Reader) -> Result<VectorConfig> {
+        let (dims, storage, metric) = (reader.varint()?, reader.u8()?, reader.u8()?);
+        let storage = [Storage::F32, Storage::F16, Storage::Int8].into_iter().find(|it| *it as u8 == storage);
+        let metric = [Metric::Cosine, Metric::Dot, Metric::Euclidean].into_iter().find(|it| *it as u8 == metric);
+        match (usize::try_from(dims), storage, metric) {
+            (Ok(dims @ 1..=limits::VECTOR_DIMS), Some(storage), Some(metric)) => {
+                Ok(VectorConfig { dims, storage, metric })
+            }
+            _ => Err(Error::corrupt("a configuration of vectors that cannot be")),
+        }
+    }
+
+    /// int8 rows under the cosine need no scale: they have length 1, whatever their integers are.
+    fn scaled(&self) -> bool {
+        self.storage == Storage::Int8 && self.metric != Metric::Cosine
+    }
+}
+
+/// The stored numbers, row-major.
+enum Rows {
+    F32(Vec<f32>),
+    /// The bits of half-precision floats.
+    F16(Vec<u16>),
+    Int8(Vec<i8>),
+}
+
+/// What turns a product of stored numbers into a score, for one number of dimensions.
+struct Shape {
+    dims: usize,
+    /// Row times factor is the vector that is meant: of length 1 for the cosine.
+    factors: Vec<f32>,
+    /// Squared lengths of those vectors, for Euclidean distances only.
+    squares: Vec<f32>,
+}
+
+pub(crate) struct Vectors {
+    config: VectorConfig,
+    rows: Rows,
+    scales: Vec<f32>,
+    len: usize,
+    whole: Arc<Shape>,
+    /// The shape of the prefix that was asked for last.
+    prefix: Mutex<Option<Arc<Shape>>>,
+}
+
+impl Vectors {
+    /// # Errors
+    /// `Corrupt` for another length and for numbers that insertion refuses.
+    pub fn decode(config: &VectorConfig, bytes: &[u8], len: u32) -> Result<Vectors> {
+        let len = len as usize;
+        let mut reader = Reader::new(bytes);
+        let scales = if config.scaled() { reader.f32s(len)? } else { Vec::new() };
+        let count = len.checked_mul(config.dims).ok_or_else(|| Error::corrupt(format!("{len} vectors")))?;
+        let rows = match config.storage {
+            Storage::F32 => Rows::F32(reader.f32s(count)?),
+            Storage::F16 => {
+                let bytes = count.checked_mul(2).ok_or_else(|| Error::corrupt(format!("{len} vectors")))?;
+                let pairs = reader.raw(bytes)?.chunks_exact(2);
+                Rows::F16(pairs.map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
+            }
+            Storage::Int8 => Rows::Int8(reader.raw(count)?.iter().map(|&byte| byte as i8).collect()),
+        };
+        reader.end()?;
+        let sound = match &rows {
+            Rows::F32(rows) => rows.iter().all(|value| value.abs() <= limits::VECTOR_VALUE),
+            Rows::F16(rows) => rows.iter().all(|&bits| f16::from_bits(bits).is_finite()),
+            Rows::Int8(rows) => rows.iter().all(|&value| value != i8::MIN),
+        };
+        let sound = sound && scales.iter().all(|&scale| (0.0..=limits::VECTOR_VALUE / 100.0).contains(&scale));
+        match sound {
+            true => Ok(Vectors::new(config.clone(), rows, scales, len)),
+            false => Err(Error::corrupt("a vector with a number that no vector has")),
+        }
+    }
+
+    fn new(config: VectorConfig, rows: Rows, scales: Vec<f32>, len: usize) -> Vectors {
+        let whole = Shape { dims: config.dims, factors: Vec::new(), squares: Vec::new() };
+        let mut vectors = Vectors { config, rows, scales, len, whole: Arc::new(whole), prefix: Mutex::new(None) };
+        vectors.whole = Arc::new(vectors.measure(vectors.config.dims));
+        vectors
+    }
+
+    pub fn config(&self) -> &VectorConfig {
+        &self.config
+    }
+
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    pub fn bytes(&self) -> usize {
+        let each = match self.config.storage {
+            Storage::F32 => 4,
+            Storage::F16 => 2,
+            Storage::Int8 => 1,
+        };
+        let shape = self.whole.factors.len() + self.whole.squares.len() + self.scales.len();
+        self.len * self.config.dims * each + shape * size_of::<f32>()
+    }
+
+    /// Where the first `dims` numbers of a row are.
+    fn span(&self, row: usize, dims: usize) -> Range<usize> {
+        row * self.config.dims..row * self.config.dims + dims
+    }
+
+    /// Squared length of the first `dims` stored numbers of a row.
+    fn stored_square(&self, row: usize, dims: usize) -> f32 {
+        let span = self.span(row, dims);
+        match &self.rows {
+            Rows::F32(rows) => dot_f32(&rows[span.clone()], &rows[span]),
+            Rows::F16(rows) => {
+                let row = widened(&rows[span]);
+                dot_f32(&row, &row)
+            }
+            Rows::Int8(rows) => dot_i8(&rows[span.clone()], &rows[span]) as f32,
+        }
+    }
+
+    fn measure(&self, dims: usize) -> Shape {
+        let (mut factors, mut squares) = (Vec::with_capacity(self.len), Vec::new());
+        for row in 0..self.len {
+            let scale = self.scales.get(row).copied().unwrap_or(1.0);
+            match self.config.metric {
+                Metric::Cosine => {
+                    let square = self.stored_square(row, dims);
+                    factors.push(if square > 0.0 { square.sqrt().recip() } else { 0.0 });
+                }
+                Metric::Dot => factors.push(scale),
+                Metric::Euclidean => {
+                    factors.push(scale);
+                    squares.push(self.stored_square(row, dims) * scale * scale);
+                }
+            }
+        }
+        Shape { dims, factors, squares }
+    }
+
+    fn shape(&self, dims: usize) -> Arc<Shape> {
+        if dims == self.config.dims {
+            return self.whole.clone();
+        }
+        let mut kept = self.prefix.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref() {
+            Some(shape) if shape.dims == dims => shape.clone(),
+            _ => kept.insert(Arc::new(self.measure(dims))).clone(),
+        }
+    }
+
+    /// The vector that a row stands for.
+    pub fn vector(&self, row: usize) -> Vec<f32> {
+        let span = self.span(row, self.config.dims);
+        let factor = self.whole.factors[row];
+        let mut vector = match &self.rows {
+            Rows::F32(rows) => rows[span].to_vec(),
+            Rows::F16(rows) => widened(&rows[span]),
+            Rows::Int8(rows) => rows[span].iter().map(|&value| f32::from(value)).collect(),
+        };
+        vector.iter_mut().for_each(|value| *value *= factor);
+        vector
+    }
+}
+
+fn widened(row: &[u16]) -> Vec<f32> {
+    row.iter().map(|&bits| f16::from_bits(bits).to_f32()).collect()
+}
