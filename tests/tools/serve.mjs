@@ -46,7 +46,7 @@ export const DEMO = [
 ];
 
 /**
- * Serves `mounts`, of which the first whose `at` begins the path counts, on 127.0.0.1. `intercept(request, response)`
+ * Serves `mounts`, of which the first whose `at` begins the path counts (with `file`: equals it), on 127.0.0.1. `intercept(request, response)`
  * may answer first and then returns true; `requests` collects the paths asked for. Port 0 takes any free one.
  */
 export async function serve(mounts = DEMO, { port = 0, intercept } = {}) {
@@ -103,6 +103,7 @@ async function answer(mounts, path, request, response) {
 function locate(mounts, path) {
   const mount = mounts.find(({ at }) => path.startsWith(at));
   if (!mount) return undefined;
+  if (mount.file) return path === mount.at ? join(mount.folder, mount.file) : undefined;
   const inside = normalize(decodeURIComponent(path.slice(mount.at.length)) || "index.html");
   if (inside.startsWith("..") || inside.includes("\0") || (mount.only && !mount.only.test(inside))) return undefined;
   return join(mount.folder, inside.endsWith("/") ? join(inside, "index.html") : inside);

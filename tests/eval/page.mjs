@@ -1,0 +1,103 @@
+// The half of `npm run eval` that runs in the browser: it asks the server for its job, does it through the public
+// interface of the package, and posts progress and the result back, so that every browser is driven in the same way.
+import { destroy, evaluate, open } from "/pkg/nearfield.js";
+import { calibrate } from "./calibrate.mjs";
+
+const report = (kind, value) => fetch("/report", { method: "POST", body: JSON.stringify({ kind, value }) });
+
+async function* lines(url) {
+  const response = await fetch(url);
+  if (!response.ok) throw new Error(`${url}: status ${response.status}`);
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    const parts = (rest + (value ?? "")).split("\n");
+    rest = done ? "" : parts.pop();
+    for (const line of parts) if (line.trim() !== "") yield line;
+    if (done) return;
+  }
+}
+
+/** Title and text as one unit. */
+async function corpus() {
+  const documents = [];
+  for await (const line of lines("/data/corpus.jsonl")) {
+    const { _id, title, text } = JSON.parse(line);
+    documents.push({ id: String(_id), text: title ? `${title}\n${text}` : text });
+  }
+  return documents;
+}
+
+async function judged() {
+  const queries = {};
+  for await (const line of lines("/data/queries.jsonl")) {
+    const { _id, text } = JSON.parse(line);
+    queries[_id] = text;
+  }
+  const qrels = {};
+  let header = true;
+  for await (const line of lines("/data/qrels.tsv")) {
+    const [query, document, grade] = line.trimEnd().split("\t");
+    if (!header) (qrels[query] ??= {})[document] = Number(grade);
+    header = false;
+  }
+  return { queries, qrels };
+}
+
+async function run() {
+  const job = await (await fetch("/job")).json();
+  const name = "eval";
+  await destroy(name).catch(() => {});
+  const documents = await corpus();
+  const { queries, qrels } = await judged();
+
+  let shown = 0;
+  const onProgress = (event) => {
+    if (performance.now() - shown < 1000) return;
+    shown = performance.now();
+    report("progress", `${event.model ? `${event.phase} ${event.model}` : event.phase} ${event.done}/${event.total ?? "?"}`);
+  };
+  let db = await open(name, { ...job.open, onProgress });
+  const tokens = (await db.stats()).tokens;
+  const start = performance.now();
+  await db.add(documents, { onProgress });
+  const seconds = (performance.now() - start) / 1000;
+  const indexed = await db.stats();
+  if (job.compact) await db.compact();
+  await db.close();
+
+  db = await open(name, { ...job.open, onProgress });
+  const pipelines = await evaluate(db, {
+    queries,
+    qrels,
+    pipelines: job.pipelines,
+    rerankTop: job.rerankTop,
+    limit: job.limit,
+    onProgress: ({ pipeline, done, total }) => onProgress({ phase: pipeline, done, total }),
+  });
+  const { bytes, embedder, build, wasmMemory } = await db.stats();
+  const any = Object.values(pipelines)[0];
+  await db.close();
+  return {
+    docs: documents.length,
+    queries: any?.queries ?? 0,
+    model: embedder?.name ?? null,
+    build,
+    index: {
+      seconds,
+      docs_per_s: documents.length / seconds,
+      tokens_per_s: (indexed.tokens - tokens) / seconds,
+      bytes,
+      wasm_memory_bytes: Math.max(wasmMemory, indexed.wasmMemory),
+    },
+    pipelines: Object.fromEntries(Object.entries(pipelines).map(([key, { queries: _, ...rest }]) => [key, rest])),
+    calibration: await calibrate(build),
+  };
+}
+
+try {
+  await report("result", await run());
+} catch (error) {
+  await report("error", `${error?.code ? `${error.code}: ` : ""}${error?.stack ?? error}`);
+}

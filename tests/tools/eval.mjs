@@ -1,0 +1,202 @@
+// `npm run eval`: retrieval quality and speed on a judged collection, measured through the public interface in a real
+// browser. Indexes the collection whole, closes it, opens it again and runs each pipeline over every judged query.
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { cpus } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { build } from "./build.mjs";
+import { launch } from "./launch.mjs";
+import { bindgen, root } from "./paths.mjs";
+import { DEMO } from "./serve.mjs";
+import { setup } from "./setup.mjs";
+
+const HELP = `npm run eval -- --data DIR --json FILE [options]
+
+  --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
+  --corpus FILE       another corpus, --queries FILE other queries: for search across languages
+  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, hybrid-rrf, hybrid-rrf@<dims>,
+                      hybrid-weighted, each also with +rerank
+  --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
+  --reranker NAME     default ms-marco-MiniLM-L-12-v2
+  --rerank-top N      hits that +rerank reranks, default 50
+  --storage KIND      f32, f16, int8 (default) or binary
+  --vectors KIND      auto (default), flat or hnsw
+  --language L        language of the collection, default en
+  --chunk SPEC        strategy[:size[:overlap]], as recursive:256:32; default: not chunked, cut at the model's maximum
+  --browser NAME      chromium (default), firefox or webkit
+  --device NAME       wasm or webgpu
+  --limit N           only the first N judged queries
+  --json FILE         where the result goes
+
+Without --pipelines: bm25, tfidf, dense, hybrid-rrf, hybrid-weighted and hybrid-rrf@256; also hybrid-rrf+rerank with a
+--limit of at most 50, since the reranker reads 50 passages a query. A query counts as judged with a judgement above 0.`;
+
+const text = { type: "string" };
+const { values: options } = parseArgs({
+  options: {
+    data: text,
+    corpus: text,
+    queries: text,
+    pipelines: text,
+    embedder: { type: "string", default: "all-MiniLM-L6-v2" },
+    reranker: { type: "string", default: "ms-marco-MiniLM-L-12-v2" },
+    "rerank-top": { type: "string", default: "50" },
+    storage: { type: "string", default: "int8" },
+    vectors: { type: "string", default: "auto" },
+    language: { type: "string", default: "en" },
+    chunk: { type: "string", default: "none" },
+    browser: { type: "string", default: "chromium" },
+    device: text,
+    limit: text,
+    json: text,
+    yes: { type: "boolean", default: false },
+    help: { type: "boolean", default: false },
+  },
+});
+
+/** A whole number above 0, or an error that names the option. */
+function count(name) {
+  const value = options[name];
+  if (value !== undefined && !/^[1-9][0-9]*$/.test(value)) throw new Error(`--${name} ${value}: not a number above 0`);
+  return value === undefined ? undefined : Number(value);
+}
+
+function oneOf(name, ...choices) {
+  const value = options[name];
+  if (value !== undefined && !choices.includes(value)) throw new Error(`--${name} ${value}: choose ${choices.join(", ")}`);
+  return value;
+}
+
+/** The three files, where they are. */
+function files() {
+  if (!options.data) throw new Error(`--data is missing\n\n${HELP}`);
+  const found = {
+    corpus: options.corpus ?? join(options.data, "corpus.jsonl"),
+    queries: options.queries ?? join(options.data, "queries.jsonl"),
+    qrels: join(options.data, "qrels.tsv"),
+  };
+  for (const [name, file] of Object.entries(found)) {
+    if (!existsSync(file)) throw new Error(`${name}: there is no ${file}`);
+  }
+  return found;
+}
+
+function defaultPipelines(lexical, limit) {
+  if (lexical) return ["bm25", "tfidf"];
+  const rerank = limit !== undefined && limit <= 50 ? ["hybrid-rrf+rerank"] : [];
+  return ["bm25", "tfidf", "dense", "hybrid-rrf", "hybrid-weighted", "hybrid-rrf@256", ...rerank];
+}
+
+/** What the page is told to do. */
+function job() {
+  const lexical = options.embedder === "none";
+  const limit = count("limit");
+  const [strategy, size, overlap] = options.chunk.split(":");
+  const device = oneOf("device", "wasm", "webgpu");
+  return {
+    open: {
+      ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
+      vectors: {
+        storage: oneOf("storage", "f32", "f16", "int8", "binary"),
+        index: oneOf("vectors", "auto", "flat", "hnsw"),
+      },
+      chunk: { strategy, ...(size && { size: Number(size) }), ...(overlap && { overlap: Number(overlap) }) },
+      language: options.language,
+      ...(device && { device }),
+    },
+    // A graph that was asked for is built before the collection is closed.
+    compact: options.vectors === "hnsw",
+    pipelines: options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit),
+    rerankTop: count("rerank-top"),
+    ...(limit && { limit }),
+  };
+}
+
+/** Serves the job and the data, runs the page and resolves to what it measured. */
+async function measure(kind, work, data) {
+  let settle;
+  const outcome = new Promise((done, failed) => (settle = { done, failed }));
+  const intercept = async (request, response) => {
+    if (request.url === "/job") {
+      response.setHeader("Content-Type", "application/json");
+      response.end(JSON.stringify(work));
+      return true;
+    }
+    if (request.url !== "/report") return false;
+    const parts = [];
+    for await (const part of request) parts.push(part);
+    const { kind, value } = JSON.parse(Buffer.concat(parts).toString("utf8"));
+    response.end();
+    if (kind === "progress") console.log(`[eval] ${value}`);
+    else if (kind === "result") settle.done(value);
+    else settle.failed(new Error(`in the page: ${value}`));
+    return true;
+  };
+  const one = (at, file) => ({ at, folder: dirname(resolve(file)), file: basename(file) });
+  const mounts = [
+    one("/data/corpus.jsonl", data.corpus),
+    one("/data/queries.jsonl", data.queries),
+    one("/data/qrels.tsv", data.qrels),
+    { at: "/eval/", folder: join(root, "tests", "eval") },
+    { at: "/bindgen/", folder: bindgen },
+    ...DEMO,
+  ];
+  const browser = await launch(kind, { mounts, path: "/eval/", intercept });
+  browser.closed.then((reason) => settle.failed(new Error(reason)));
+  try {
+    return await outcome;
+  } finally {
+    for (const problem of browser.problems) console.error(problem);
+    await browser.close();
+  }
+}
+
+function table(pipelines) {
+  const columns = ["ndcg@10", "recall@100", "mrr@10", "map", "ci95", "p50_ms", "p95_ms"];
+  const cell = (key, value) => {
+    if (key === "ci95") return value.map((end) => end.toFixed(3)).join("-");
+    return value.toFixed(key.endsWith("_ms") ? 2 : 4);
+  };
+  const row = (name, cells) => name.padEnd(26) + cells.map((cell) => cell.padStart(12)).join("");
+  const rows = Object.entries(pipelines).map(([name, report]) => row(name, columns.map((key) => cell(key, report[key]))));
+  return [row("pipeline", columns), ...rows].join("\n");
+}
+
+async function main() {
+  if (options.help) return console.log(HELP);
+  const data = files();
+  const work = job();
+  const kind = oneOf("browser", "chromium", "firefox", "webkit");
+  await setup(["build", "models", kind], { yes: options.yes });
+  await build();
+  const { docs, queries, model, build: module, index, pipelines, calibration } = await measure(kind, work, data);
+  const [processor] = cpus();
+  const result = {
+    dataset: basename(resolve(options.data)),
+    browser: kind,
+    docs,
+    queries,
+    model,
+    index,
+    pipelines,
+    machine: `${processor?.model ?? process.arch} x ${cpus().length}`,
+    calibration,
+    module,
+    options: work,
+  };
+  console.log(
+    `\n${result.dataset} in ${kind} (${module}): ${docs} documents, ${queries} judged queries, indexed in ` +
+      `${index.seconds.toFixed(1)} s (${index.docs_per_s.toFixed(1)} documents/s, ${Math.round(index.tokens_per_s)} tokens/s)`,
+  );
+  console.log(table(pipelines));
+  console.log(`${result.machine}; the bare int8 kernel does ${calibration.toFixed(1)} Gop/s`);
+  if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+try {
+  await main();
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}
