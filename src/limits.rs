@@ -70,3 +70,6 @@ pub const MODEL_VOCAB: usize = 1 << 20;
 
 /// Longest input of a model in tokens: attention takes memory for its square.
 pub const MODEL_POSITIONS: usize = 32_768;
+
+/// Numbers in the result of one call of a model, which the caller's memory has to take in one piece.
+pub const RESULT_NUMBERS: usize = 1 << 27;

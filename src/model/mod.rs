@@ -3,15 +3,27 @@
 //! workers or a function of the caller's are others.
 
 #[cfg(feature = "neural")]
+pub mod batch;
+#[cfg(feature = "neural")]
 pub mod config;
+#[cfg(feature = "neural")]
+pub mod encoder;
+#[cfg(feature = "neural")]
+pub mod head;
 #[cfg(feature = "neural")]
 mod header;
 #[cfg(feature = "neural")]
 pub mod hub;
 #[cfg(feature = "neural")]
+mod layers;
+#[cfg(feature = "neural")]
 pub mod layout;
 #[cfg(feature = "neural")]
+pub mod neural;
+#[cfg(feature = "neural")]
 mod punctuation;
+#[cfg(feature = "neural")]
+pub mod reference;
 #[cfg(feature = "neural")]
 mod sniff;
 #[cfg(feature = "neural")]

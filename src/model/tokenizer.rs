@@ -15,8 +15,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use tokenizers::pipeline::{
-    normalize_all, EncodeOptions, Input, Inputs, Model, Override, PipelineModelScratch, PipelineTokenizer, PipelineToken,
-    PreTokenizer, PreTokenizerScratch, Segment, Span, SpecialSegmentIterator,
+    normalize_all, EncodeOptions, Input, Inputs, Model, Override, PipelineModelScratch, PipelineToken,
+    PipelineTokenizer, PreTokenizer, PreTokenizerScratch, Segment, Span, SpecialSegmentIterator,
 };
 use tokenizers::{TruncationDirection, TruncationParams, TruncationStrategy};
 
@@ -308,7 +308,9 @@ fn check_model(json: &Value) -> Result<()> {
         None if model.get("continuing_subword_prefix").is_some() && model.get("merges").is_none() => {}
         other => {
             let other = other.unwrap_or("none stated");
-            return Err(Error::unsupported(format!("tokenizer.json: model type {other:?}; supported is \"WordPiece\"")));
+            return Err(Error::unsupported(format!(
+                "tokenizer.json: model type {other:?}; supported is \"WordPiece\""
+            )));
         }
     }
     let vocab = model.get("vocab").and_then(Value::as_object);

@@ -1,0 +1,279 @@
+//! A loaded model: text in, vectors or scores out. Texts are tokenised as they are needed and collected into ragged
+//! batches of about [`BATCH_TOKENS`] tokens. Since nothing is padded, a batch costs the same in any order and no
+//! sorting by length is needed: results come in the caller's order by themselves, and a text's result does not
+//! depend on the texts beside it, to the last bit.
+
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::model::batch::Batch;
+use crate::model::config::ModelCard;
+use crate::model::encoder::{Encoder, Scratch};
+use crate::model::head::{self, Head, PoolerScratch};
+use crate::model::reference;
+use crate::model::tokenizer::Tokenizer;
+use crate::model::weights::Weights;
+use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
+use crate::pace::{LocalFuture, Pacer};
+use std::cell::RefCell;
+use std::ops::Range;
+
+/// Tokens that fill a batch. More would not make the products faster (weights are read from the cache already); fewer
+/// keep the hidden states in the second-level cache and the pauses close together.
+const BATCH_TOKENS: usize = 256;
+
+pub struct NeuralModel {
+    card: ModelCard,
+    info: EmbedderInfo,
+    tokenizer: Tokenizer,
+    encoder: Encoder,
+    head: Head,
+    /// Buffers of calls that have ended. A call takes one set, so that calls may overlap at their pauses.
+    idle: RefCell<Vec<Workspace>>,
+}
+
+/// Everything that a call writes to.
+#[derive(Default)]
+struct Workspace {
+    batch: Batch,
+    scratch: Scratch,
+    pooler: PoolerScratch,
+}
+
+/// Tokens of one input; `types` is empty where all are 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tokens {
+    pub ids: Vec<u32>,
+    pub types: Vec<u32>,
+}
+
+impl NeuralModel {
+    /// Packs `weights` for the kernels; what they held unpacked is freed.
+    ///
+    /// Errors: `Corrupt` for weights that do not fit the card.
+    pub fn new(card: ModelCard, tokenizer: Tokenizer, mut weights: Weights) -> Result<NeuralModel> {
+        if tokenizer.vocabulary() > card.bert.vocab {
+            let (tokens, rows) = (tokenizer.vocabulary(), card.bert.vocab);
+            return Err(Error::corrupt(format!("tokenizer.json has {tokens} tokens, the model {rows} embeddings")));
+        }
+        let encoder = Encoder::new(&card.bert, &mut weights)?;
+        let head = Head::new(card.kind, &card.bert, &mut weights)?;
+        let info = EmbedderInfo {
+            name: card.name.clone(),
+            digest: card.digest.clone(),
+            dims: card.bert.hidden,
+            max_tokens: card.max_tokens,
+        };
+        Ok(NeuralModel { card, info, tokenizer, encoder, head, idle: RefCell::default() })
+    }
+
+    pub fn card(&self) -> &ModelCard {
+        &self.card
+    }
+
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    pub fn encoder(&self) -> &Encoder {
+        &self.encoder
+    }
+
+    pub fn head(&self) -> &Head {
+        &self.head
+    }
+
+    /// Memory of weights and buffers in bytes, the vocabulary not counted.
+    pub fn memory_bytes(&self) -> usize {
+        let buffers: usize = self.idle.borrow().iter().map(|idle| idle.scratch.memory_bytes()).sum();
+        self.encoder.memory_bytes() + self.head.memory_bytes() + buffers
+    }
+
+    /// Tokens of a text as the model reads it: with the prefix of its role, special tokens, truncated.
+    pub fn tokens(&self, text: &str, role: Role) -> Result<Tokens> {
+        let prefix = match role {
+            Role::Query => &self.card.query_prefix,
+            Role::Passage => &self.card.passage_prefix,
+        };
+        let ids = match prefix.is_empty() {
+            true => self.tokenizer.encode(text, self.card.max_tokens)?,
+            false => self.tokenizer.encode(&format!("{prefix}{text}"), self.card.max_tokens)?,
+        };
+        Ok(Tokens { ids, types: Vec::new() })
+    }
+
+    /// Tokens of a query and a passage as a cross-encoder reads them.
+    pub fn pair_tokens(&self, query: &str, passage: &str) -> Result<Tokens> {
+        let (ids, types) = self.tokenizer.encode_pair(query, passage, self.card.max_tokens)?;
+        Ok(Tokens { ids, types })
+    }
+
+    /// Vectors of inputs that are tokens already, `[inputs, dims]`.
+    ///
+    /// Errors: `InvalidInput` for tokens that the model does not have, or if it is a cross-encoder; what `pacer` says.
+    pub async fn embed_tokens(&self, inputs: &[Tokens], pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        self.vectors(inputs.len(), |i| Ok(inputs[i].clone()), pacer).await
+    }
+
+    /// Scores of pairs that are tokens already.
+    ///
+    /// Errors: as of [`Self::embed_tokens`], the other way round.
+    pub async fn score_tokens(&self, inputs: &[Tokens], pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        self.logits(inputs.len(), |i| Ok(inputs[i].clone()), pacer).await
+    }
+
+    /// Lowest cosine between this model's int8 results and the f32 reference on the same weights, over `texts`: a
+    /// check that the kernels of this machine compute what they should. For a cross-encoder the cosine is that of
+    /// the first token's state. Slow: seconds for a few sentences.
+    pub async fn self_check(&self, texts: &[String], pacer: &dyn Pacer) -> Result<f32> {
+        let mut lowest = 1f32;
+        for text in texts {
+            let tokens = self.tokens(text, Role::Passage)?;
+            let mut ours = Vec::new();
+            self.run(
+                1,
+                |_| Ok(tokens.clone()),
+                pacer,
+                |workspace, range| {
+                    let states = range.map(|token| workspace.scratch.hidden(token)[..self.info.dims].to_vec());
+                    ours = states.collect::<Vec<_>>();
+                },
+            )
+            .await?;
+            let expected = reference::hidden_states(&self.card.bert, &self.encoder, &tokens.ids, &tokens.types)?;
+            pacer.pause().await?;
+            lowest = lowest.min(reference::least_cosine(&ours, &expected)?);
+        }
+        Ok(lowest)
+    }
+
+    async fn vectors(
+        &self,
+        count: usize,
+        tokens: impl Fn(usize) -> Result<Tokens>,
+        pacer: &dyn Pacer,
+    ) -> Result<Vec<f32>> {
+        let Head::Pool { pooling, normalize } = self.head else {
+            return Err(Error::invalid(format!("model {:?} scores pairs; it has no vectors", self.card.name)));
+        };
+        let dims = self.info.dims;
+        let len = count.checked_mul(dims).filter(|len| *len <= limits::RESULT_NUMBERS);
+        let len = len.ok_or_else(|| {
+            Error::limit(format!(
+                "{count} vectors of {dims} in one call; the limit is {} numbers",
+                limits::RESULT_NUMBERS
+            ))
+        })?;
+        let mut out = Vec::with_capacity(len);
+        self.run(count, tokens, pacer, |workspace, range| {
+            let at = out.len();
+            out.resize(at + dims, 0.0);
+            head::pool(pooling, normalize, &workspace.scratch, range, &mut out[at..]);
+        })
+        .await?;
+        head::check_finite(&out, &self.card.name)?;
+        Ok(out)
+    }
+
+    async fn logits(
+        &self,
+        count: usize,
+        tokens: impl Fn(usize) -> Result<Tokens>,
+        pacer: &dyn Pacer,
+    ) -> Result<Vec<f32>> {
+        let Head::Classify(classifier) = &self.head else {
+            return Err(Error::invalid(format!("model {:?} makes vectors; it does not score pairs", self.card.name)));
+        };
+        let mut out = Vec::with_capacity(count);
+        self.run(count, tokens, pacer, |workspace, range| {
+            out.push(classifier.logit(&workspace.scratch, range, &mut workspace.pooler));
+        })
+        .await?;
+        head::check_finite(&out, &self.card.name)?;
+        Ok(out)
+    }
+
+    /// Encodes `count` inputs batch by batch and shows `each` the states of every sequence, in order.
+    async fn run(
+        &self,
+        count: usize,
+        tokens: impl Fn(usize) -> Result<Tokens>,
+        pacer: &dyn Pacer,
+        mut each: impl FnMut(&mut Workspace, Range<usize>),
+    ) -> Result<()> {
+        let mut workspace = Borrowed::new(&self.idle);
+        let workspace = &mut workspace.workspace;
+        for index in 0..count {
+            let Tokens { ids, types } = tokens(index)?;
+            let tokens = workspace.batch.tokens();
+            if tokens > 0 && tokens + ids.len() > BATCH_TOKENS {
+                self.flush(workspace, pacer, &mut each).await?;
+            }
+            workspace.batch.push(&ids, &types, &self.card.bert)?;
+        }
+        self.flush(workspace, pacer, &mut each).await
+    }
+
+    async fn flush(
+        &self,
+        workspace: &mut Workspace,
+        pacer: &dyn Pacer,
+        each: &mut impl FnMut(&mut Workspace, Range<usize>),
+    ) -> Result<()> {
+        if workspace.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = std::mem::take(&mut workspace.batch);
+        self.encoder.forward(&batch, &mut workspace.scratch, pacer).await?;
+        for range in batch.sequences() {
+            each(workspace, range);
+        }
+        workspace.batch = batch;
+        workspace.batch.clear();
+        Ok(())
+    }
+}
+
+/// A workspace for as long as a call lives: also when it is dropped at a pause, the buffers come back.
+struct Borrowed<'a> {
+    workspace: Workspace,
+    home: &'a RefCell<Vec<Workspace>>,
+}
+
+impl<'a> Borrowed<'a> {
+    fn new(home: &'a RefCell<Vec<Workspace>>) -> Borrowed<'a> {
+        let workspace = home.borrow_mut().pop().unwrap_or_default();
+        Borrowed { workspace, home }
+    }
+}
+
+impl Drop for Borrowed<'_> {
+    fn drop(&mut self) {
+        let mut home = self.home.borrow_mut();
+        // One set stays; those of calls that overlapped it are freed.
+        if home.is_empty() {
+            self.workspace.batch.clear();
+            home.push(std::mem::take(&mut self.workspace));
+        }
+    }
+}
+
+impl Embedder for NeuralModel {
+    fn info(&self) -> &EmbedderInfo {
+        &self.info
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String], role: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        Box::pin(self.vectors(texts.len(), move |i| self.tokens(&texts[i], role), pacer))
+    }
+}
+
+impl Reranker for NeuralModel {
+    fn score<'a>(
+        &'a self,
+        query: &'a str,
+        passages: &'a [String],
+        pacer: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<f32>>> {
+        Box::pin(self.logits(passages.len(), move |i| self.pair_tokens(query, &passages[i]), pacer))
+    }
+}

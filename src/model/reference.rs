@@ -1,0 +1,214 @@
+//! The same encoder in full precision, by candle: what the int8 path is measured against. Every number here is
+//! computed by candle's operators, nothing by our kernels, so that the two have no arithmetic in common. It is part
+//! of the shipped module: a page can check the kernels on the user's own processor and browser
+//! ([`NeuralModel::self_check`](super::neural::NeuralModel::self_check)).
+
+use crate::error::{Error, Result};
+use crate::model::config::{BertConfig, Pooling};
+use crate::model::encoder::Encoder;
+use crate::model::head::{Classifier, Head};
+use candle_core::{Device, Tensor, D};
+
+/// Weights in f32 by their normalised names, made when asked for: a whole model at full precision is too much memory
+/// for a browser tab.
+pub trait FloatWeights {
+    /// A whole tensor, row-major.
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
+
+    /// One row of a matrix of `width` columns.
+    fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>>;
+}
+
+/// Hidden states of one sequence, `[tokens, hidden]`. `types` is empty (all 0) or one for each token.
+pub fn hidden_states(config: &BertConfig, weights: &dyn FloatWeights, ids: &[u32], types: &[u32]) -> Result<Tensor> {
+    let mut states = embed(config, weights, ids, types)?;
+    for layer in 0..config.layers {
+        let name = |part: &str| format!("encoder.layer.{layer}.{part}");
+        let mixed = attention(config, weights, &name, &states)?;
+        states = norm(config, weights, &name("attention.output.LayerNorm"), (&states + mixed).map_err(candle)?)?;
+        let inner = linear(weights, &name("intermediate.dense"), &states, config.intermediate)?;
+        let inner = inner.gelu_erf().map_err(candle)?;
+        let outer = linear(weights, &name("output.dense"), &inner, config.hidden)?;
+        states = norm(config, weights, &name("output.LayerNorm"), (&states + outer).map_err(candle)?)?;
+    }
+    Ok(states)
+}
+
+/// The vector of a sequence from its hidden states, of length 1 if `normalize`.
+pub fn pool(states: &Tensor, pooling: Pooling, normalize: bool) -> Result<Vec<f32>> {
+    let pooled = match pooling {
+        Pooling::Mean => states.mean(0),
+        Pooling::Cls => states.get(0),
+        Pooling::Last => states.dim(0).and_then(|len| states.get(len.saturating_sub(1))),
+    };
+    let mut pooled = pooled.map_err(candle)?;
+    if normalize {
+        let length = pooled.sqr().and_then(|squares| squares.sum_all()?.sqrt());
+        pooled = pooled.broadcast_div(&length.map_err(candle)?).map_err(candle)?;
+    }
+    pooled.to_vec1().map_err(candle)
+}
+
+/// The logit of a pair from its hidden states.
+pub fn logit(weights: &dyn FloatWeights, states: &Tensor) -> Result<f32> {
+    let first = states.narrow(0, 0, 1).map_err(candle)?;
+    let hidden = first.dim(1).map_err(candle)?;
+    let pooled = linear(weights, "pooler.dense", &first, hidden)?.tanh().map_err(candle)?;
+    let logit = linear(weights, "classifier", &pooled, 1)?;
+    logit.flatten_all().and_then(|x| x.get(0)?.to_scalar()).map_err(candle)
+}
+
+/// Lowest cosine between rows of `ours` and rows of `expected`.
+pub fn least_cosine(ours: &[Vec<f32>], expected: &Tensor) -> Result<f32> {
+    let ours = Tensor::new(ours.to_vec(), &Device::Cpu).map_err(candle)?;
+    let cosines = || {
+        let product = (&ours * expected)?.sum(D::Minus1)?;
+        let lengths = (ours.sqr()?.sum(D::Minus1)? * expected.sqr()?.sum(D::Minus1)?)?.sqrt()?;
+        (product / lengths)?.min(0)?.to_scalar::<f32>()
+    };
+    cosines().map_err(candle)
+}
+
+fn embed(config: &BertConfig, weights: &dyn FloatWeights, ids: &[u32], types: &[u32]) -> Result<Tensor> {
+    let table = |name: &str, rows: Vec<usize>| {
+        let name = format!("embeddings.{name}.weight");
+        let rows = rows.into_iter().map(|row| weights.row(&name, row, config.hidden)).collect::<Result<Vec<_>>>()?;
+        Tensor::new(rows, &Device::Cpu).map_err(candle)
+    };
+    let kind = |position: usize| types.get(position).map_or(0, |&kind| kind as usize);
+    let words = table("word_embeddings", ids.iter().map(|&id| id as usize).collect())?;
+    let positions = table("position_embeddings", (0..ids.len()).collect())?;
+    let kinds = table("token_type_embeddings", (0..ids.len()).map(kind).collect())?;
+    let sum = (words + positions).and_then(|sum| sum + kinds).map_err(candle)?;
+    norm(config, weights, "embeddings.LayerNorm", sum)
+}
+
+fn attention(
+    config: &BertConfig,
+    weights: &dyn FloatWeights,
+    name: &dyn Fn(&str) -> String,
+    states: &Tensor,
+) -> Result<Tensor> {
+    let (len, hidden) = states.dims2().map_err(candle)?;
+    let depth = hidden / config.heads;
+    let project = |part: &str| {
+        let projected = linear(weights, &name(&format!("attention.self.{part}")), states, hidden)?;
+        projected.reshape((len, config.heads, depth)).and_then(|x| x.transpose(0, 1)?.contiguous()).map_err(candle)
+    };
+    let (query, key, value) = (project("query")?, project("key")?, project("value")?);
+    let mix = || {
+        let scores = (query.matmul(&key.transpose(1, 2)?.contiguous()?)? / (depth as f64).sqrt())?;
+        let scores = scores.broadcast_sub(&scores.max_keepdim(D::Minus1)?)?.exp()?;
+        let shares = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
+        shares.matmul(&value)?.transpose(0, 1)?.reshape((len, hidden))
+    };
+    linear(weights, &name("attention.output.dense"), &mix().map_err(candle)?, hidden)
+}
+
+/// `x W^T + b`, `[rows, outputs]`.
+fn linear(weights: &dyn FloatWeights, name: &str, x: &Tensor, outputs: usize) -> Result<Tensor> {
+    let inputs = x.dim(1).map_err(candle)?;
+    let weight = weights.tensor(&format!("{name}.weight"), &[outputs, inputs])?;
+    let bias = weights.tensor(&format!("{name}.bias"), &[outputs])?;
+    let weight = Tensor::from_vec(weight, (outputs, inputs), &Device::Cpu).map_err(candle)?;
+    let bias = Tensor::from_vec(bias, outputs, &Device::Cpu).map_err(candle)?;
+    x.matmul(&weight.t().map_err(candle)?).and_then(|y| y.broadcast_add(&bias)).map_err(candle)
+}
+
+fn norm(config: &BertConfig, weights: &dyn FloatWeights, name: &str, x: Tensor) -> Result<Tensor> {
+    let vector = |part: &str| {
+        let numbers = weights.tensor(&format!("{name}.{part}"), &[config.hidden])?;
+        Tensor::from_vec(numbers, config.hidden, &Device::Cpu).map_err(candle)
+    };
+    let (weight, bias) = (vector("weight")?, vector("bias")?);
+    let normalise = || {
+        let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
+        let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + f64::from(config.layer_norm_eps))?.sqrt()?;
+        centred.broadcast_div(&deviation)?.broadcast_mul(&weight)?.broadcast_add(&bias)
+    };
+    normalise().map_err(candle)
+}
+
+fn candle(error: candle_core::Error) -> Error {
+    Error::internal("candle").with_source(error)
+}
+
+/// The encoder's own int8 weights as numbers.
+impl FloatWeights for Encoder {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        self.dequantised(name)
+            .filter(|numbers| numbers.len() == shape.iter().product::<usize>())
+            .ok_or_else(|| Error::not_found(format!("tensor {name:?} of shape {shape:?} in the encoder")))
+    }
+
+    fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>> {
+        let embeddings = &self.embeddings;
+        let mut out = vec![0.0; width];
+        match name {
+            "embeddings.word_embeddings.weight" => embeddings.words.dequantise_row(row, &mut out),
+            "embeddings.position_embeddings.weight" => embeddings.positions.dequantise_row(row, &mut out),
+            "embeddings.token_type_embeddings.weight" => out.copy_from_slice(&embeddings.types[row * width..][..width]),
+            _ => return Err(Error::not_found(format!("embedding table {name:?} in the encoder"))),
+        }
+        Ok(out)
+    }
+}
+
+/// An encoder's weights with those of its classifier.
+pub struct WithHead<'a> {
+    pub encoder: &'a Encoder,
+    pub head: &'a Head,
+}
+
+impl FloatWeights for WithHead<'_> {
+    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let Head::Classify(Classifier { pooler, weight, bias }) = self.head else {
+            return self.encoder.tensor(name, shape);
+        };
+        let width = weight.len();
+        match name {
+            "pooler.dense.weight" => Ok(pooler.dequantised(0..width, width)),
+            "pooler.dense.bias" => Ok(pooler.biases(0..width)),
+            "classifier.weight" => Ok(weight.clone()),
+            "classifier.bias" => Ok(vec![*bias]),
+            _ => self.encoder.tensor(name, shape),
+        }
+    }
+
+    fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>> {
+        self.encoder.row(name, row, width)
+    }
+}
+
+impl Encoder {
+    /// A tensor of the layers, or of the embeddings' normalisation, by its normalised name.
+    fn dequantised(&self, name: &str) -> Option<Vec<f32>> {
+        let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
+        let (path, part) = name.rsplit_once('.')?;
+        let norm = |norm: &crate::kernel::Norm| match part {
+            "weight" => norm.weight[..hidden].to_vec(),
+            _ => norm.bias[..hidden].to_vec(),
+        };
+        if path == "embeddings.LayerNorm" {
+            return Some(norm(&self.embeddings.norm));
+        }
+        let (index, path) = path.strip_prefix("encoder.layer.")?.split_once('.')?;
+        let layer = self.layers.get(index.parse::<usize>().ok()?)?;
+        let third = crate::kernel::padded(hidden);
+        let (packed, first, outputs, inputs) = match path {
+            "attention.self.query" => (&layer.qkv, 0, hidden, hidden),
+            "attention.self.key" => (&layer.qkv, third, hidden, hidden),
+            "attention.self.value" => (&layer.qkv, 2 * third, hidden, hidden),
+            "attention.output.dense" => (&layer.mix, 0, hidden, hidden),
+            "intermediate.dense" => (&layer.expand, 0, intermediate, hidden),
+            "output.dense" => (&layer.contract, 0, hidden, intermediate),
+            "attention.output.LayerNorm" => return Some(norm(&layer.mix_norm)),
+            "output.LayerNorm" => return Some(norm(&layer.contract_norm)),
+            _ => return None,
+        };
+        Some(match part {
+            "weight" => packed.dequantised(first..first + outputs, inputs),
+            _ => packed.biases(first..first + outputs),
+        })
+    }
+}
