@@ -54,8 +54,9 @@ pub const FRAME_SECTIONS: usize = 256;
 /// Longest name of a blob, in UTF-8 bytes: escaped threefold it is still a file name everywhere.
 pub const BLOB_NAME_BYTES: usize = 80;
 
-/// Documents of one segment. A manifest that declares more is refused before a bit is set aside for each.
-pub const SEGMENT_DOCS: u32 = 1 << 24;
+/// Documents of a collection, deleted ones included until they are merged away. A manifest that declares more is
+/// refused before a bit is set aside for each.
+pub const COLLECTION_DOCS: u32 = 1 << 24;
 
 /// Layers of an encoder: the largest BERT-like ones have 48.
 pub const MODEL_LAYERS: usize = 64;

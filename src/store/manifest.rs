@@ -113,21 +113,25 @@ impl Manifest {
     /// `put` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
     /// the caller and `Internal`. If the commit fails, throw this copy away.
     pub fn commit(&mut self, current: &Manifest, put: Vec<(String, Vec<u8>)>) -> Result<Commit> {
-        self.generation = current.generation + 1;
+        let docs: u64 = self.segments.iter().map(|segment| u64::from(segment.docs)).sum();
+        if docs > u64::from(limits::COLLECTION_DOCS) {
+            let message = format!("a collection of {docs} documents; at most {}", limits::COLLECTION_DOCS);
+            return Err(Error::limit(message));
+        }
         let before: BTreeSet<(String, u64)> = current.blobs().collect();
         let after: BTreeSet<(String, u64)> = self.blobs().collect();
-        let new: BTreeSet<(String, u64)> = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
-        if let Some((name, bytes)) =
-            after.difference(&before).cloned().collect::<BTreeSet<_>>().symmetric_difference(&new).next()
-        {
+        let named: BTreeSet<(String, u64)> = after.difference(&before).cloned().collect();
+        let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+        if let Some((name, bytes)) = named.symmetric_difference(&given).next() {
             return Err(Error::internal(format!("blob {name} of {bytes} bytes is only in the manifest or only put")));
         }
-        self.retired = current.retired.clone();
-        let since = self.generation;
-        self.retired.extend(before.difference(&after).map(|(name, _)| Retired { name: name.clone(), since }));
-        let expired = |retired: &mut Retired| retired.since + KEEP <= since;
-        let delete = self.retired.extract_if(.., expired).map(|retired| retired.name).collect();
-        let commit = Commit { expected: current.generation, generation: since, manifest: self.encode()?, put, delete };
+        let generation = current.generation + 1;
+        let retired = |(name, _): &(String, u64)| Retired { name: name.clone(), since: generation };
+        self.generation = generation;
+        self.retired = current.retired.iter().cloned().chain(before.difference(&after).map(retired)).collect();
+        let delete =
+            self.retired.extract_if(.., |blob| blob.since + KEEP <= generation).map(|blob| blob.name).collect();
+        let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, delete };
         commit.check()?;
         Ok(commit)
     }
@@ -157,8 +161,8 @@ impl Manifest {
     /// `Corrupt`, `FormatTooOld` or `FormatTooNew` if this is not a manifest that can be trusted.
     pub fn decode(bytes: &[u8]) -> Result<Manifest> {
         let read = || {
-            let frame = Frame::open(bytes, KIND, Frame::identity(bytes)?.1)?;
-            let manifest = Manifest::read(&frame, Frame::identity(bytes)?.1)?;
+            let (_, generation) = Frame::identity(bytes)?;
+            let manifest = Manifest::read(&Frame::open(bytes, KIND, generation)?, generation)?;
             manifest.check()?;
             Ok(manifest)
         };
@@ -173,7 +177,9 @@ impl Manifest {
         let embedder = frame.optional(EMBEDDER)?.map(|bytes| parse(bytes, "embedder")).transpose()?;
         let mut reader = Reader::new(frame.section(SEGMENTS)?);
         let count = reader.count(SegmentEntry::LEAST)?;
-        let segments = (0..count).map(|_| SegmentEntry::read(&mut reader)).collect::<Result<_>>()?;
+        // Each document sets a bit aside: what all segments together declare is limited before any is.
+        let mut room = limits::COLLECTION_DOCS;
+        let segments = (0..count).map(|_| SegmentEntry::read(&mut reader, &mut room)).collect::<Result<_>>()?;
         reader.end()?;
         let mut reader = Reader::new(frame.section(RETIRED)?);
         let count = reader.count(9)?;
@@ -214,7 +220,7 @@ impl Manifest {
 
 impl SegmentEntry {
     /// Bytes of the shortest entry: no page, no graph, no tombstone.
-    const LEAST: usize = 8 + 4 + 4 + 8 + 1 + 1 + 2;
+    const LEAST: usize = 8 + 4 + 4 + 8 + 1 + 1 + 3;
 
     fn write(&self, writer: &mut Writer) {
         writer.u64(self.id);
@@ -231,11 +237,10 @@ impl SegmentEntry {
         self.tombstones.write(writer);
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<SegmentEntry> {
+    fn read(reader: &mut Reader<'_>, room: &mut u32) -> Result<SegmentEntry> {
         let (id, docs, chunks, main_bytes) = (reader.u64()?, reader.u32()?, reader.u32()?, reader.u64()?);
-        if docs > limits::SEGMENT_DOCS {
-            return Err(Error::corrupt(format!("segment {id} of {docs} documents")));
-        }
+        let too_many = || Error::corrupt(format!("segment {id} of {docs} documents; {room} are the most left"));
+        *room = room.checked_sub(docs).ok_or_else(too_many)?;
         let count = reader.count(4)?;
         let pages = reader.u32s(count)?;
         let graph = match reader.u8()? {
@@ -249,9 +254,6 @@ impl SegmentEntry {
 
     fn check(&self) -> Result<()> {
         let SegmentEntry { docs, main_bytes, pages, graph, tombstones, .. } = self;
-        if *docs > limits::SEGMENT_DOCS {
-            return Err(Error::corrupt(format!("{docs} documents; at most {}", limits::SEGMENT_DOCS)));
-        }
         if tombstones.docs() != *docs {
             return Err(Error::corrupt(format!("tombstones of {} documents, {docs} there", tombstones.docs())));
         }
@@ -269,3 +271,6 @@ fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| Error::corrupt(what).with_source(error))
 }
+
+#[cfg(test)]
+mod tests;

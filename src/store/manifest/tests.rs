@@ -1,0 +1,245 @@
+use super::*;
+use crate::error::ErrorKind;
+use proptest::collection::vec;
+use proptest::option::of;
+use proptest::prelude::*;
+
+fn entry(id: u64) -> SegmentEntry {
+    let tombstones = Tombstones::new(10);
+    SegmentEntry { id, docs: 10, chunks: 20, main_bytes: 3, pages: vec![1, 2], graph: None, tombstones }
+}
+
+/// The blobs of a segment, in the sizes that its entry states.
+fn blobs(entry: &SegmentEntry) -> Vec<(String, Vec<u8>)> {
+    entry.blobs().map(|(name, bytes)| (name, vec![7; bytes as usize])).collect()
+}
+
+fn sample() -> Manifest {
+    let mut second = entry(5);
+    second.graph = Some(GraphEntry { number: 2, bytes: 99 });
+    second.tombstones.insert(3);
+    Manifest {
+        generation: 9,
+        next_id: 6,
+        settings: serde_json::json!({ "language": "en", "k1": 1.2 }),
+        embedder: Some(EmbedderInfo { name: "m".into(), digest: "d1".into(), dims: 384, max_tokens: 256 }),
+        segments: vec![entry(4), second],
+        retired: vec![Retired { name: "seg-1".into(), since: 8 }],
+    }
+}
+
+fn any_entry() -> impl Strategy<Value = SegmentEntry> {
+    let graph = of((any::<u32>(), 1u64..).prop_map(|(number, bytes)| GraphEntry { number, bytes }));
+    let marks = vec(0u32..300, 0..300);
+    (0u32..300, any::<u32>(), 1u64.., vec(1u32.., 0..5), graph, marks).prop_map(
+        |(docs, chunks, main_bytes, pages, graph, marks)| {
+            let mut tombstones = Tombstones::new(docs);
+            for mark in marks {
+                tombstones.insert(mark);
+            }
+            SegmentEntry { id: 0, docs, chunks, main_bytes, pages, graph, tombstones }
+        },
+    )
+}
+
+fn any_manifest() -> impl Strategy<Value = Manifest> {
+    let embedder = of(("\\PC*", "[0-9a-f]{64}", 1..=limits::VECTOR_DIMS, any::<u32>())
+        .prop_map(|(name, digest, dims, tokens)| EmbedderInfo { name, digest, dims, max_tokens: tokens as usize }));
+    let settings = proptest::collection::btree_map("\\PC*", any::<i64>(), 0..5).prop_map(|map| serde_json::json!(map));
+    (1u64.., 0u64..1 << 60, settings, embedder, vec(any_entry(), 0..6), vec(any::<u64>(), 0..6)).prop_map(
+        |(generation, base, settings, embedder, mut segments, retired)| {
+            segments.iter_mut().zip(base..).for_each(|(segment, id)| segment.id = id);
+            let retired = retired
+                .iter()
+                .enumerate()
+                .map(|(at, since)| Retired { name: format!("gone-{at}"), since: since % generation + 1 });
+            let (next_id, retired) = (base + segments.len() as u64, retired.collect());
+            Manifest { generation, next_id, settings, embedder, segments, retired }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn it_comes_back(manifest in any_manifest()) {
+        prop_assert_eq!(Manifest::decode(&manifest.encode().unwrap()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn garbage_under_good_checksums_is_an_error_or_a_manifest(sections in vec(vec(any::<u8>(), 0..80), 4)) {
+        let mut frame = FrameWriter::new(KIND, 3);
+        for (tag, bytes) in [HEAD, SETTINGS, SEGMENTS, RETIRED].into_iter().zip(sections) {
+            frame.section(tag, bytes);
+        }
+        let _ = Manifest::decode(&frame.finish().unwrap());
+    }
+
+    #[test]
+    fn flipped_bytes_under_good_checksums_never_panic(at in any::<prop::sample::Index>(), value in any::<u8>()) {
+        let good = sample().encode().unwrap();
+        let frame = Frame::open(&good, KIND, 9).unwrap();
+        let mut segments = frame.section(SEGMENTS).unwrap().to_vec();
+        let at = at.index(segments.len());
+        segments[at] = value;
+        let mut bad = FrameWriter::new(KIND, 9);
+        for tag in [HEAD, SETTINGS, EMBEDDER, RETIRED] {
+            bad.section(tag, frame.section(tag).unwrap().to_vec());
+        }
+        bad.section(SEGMENTS, segments);
+        if let Ok(manifest) = Manifest::decode(&bad.finish().unwrap()) {
+            manifest.check().unwrap();
+        }
+    }
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_noticed() {
+    let bytes = sample().encode().unwrap();
+    assert!((0..bytes.len()).all(|len| Manifest::decode(&bytes[..len]).is_err()));
+    for bit in 0..bytes.len() * 8 {
+        let mut bad = bytes.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        assert!(Manifest::decode(&bad).is_err(), "bit {bit}");
+    }
+    assert!(Manifest::decode(&[bytes, vec![0]].concat()).is_err());
+}
+
+#[test]
+fn a_newer_format_says_so() {
+    let mut bytes = sample().encode().unwrap();
+    bytes[6] = 2;
+    let error = Manifest::decode(&bytes).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::FormatTooNew);
+    assert!(error.context.starts_with("manifest: "), "{error}");
+}
+
+#[test]
+fn another_kind_of_blob_is_refused() {
+    let blob = FrameWriter::new(*b"SEGM", 9).finish().unwrap();
+    assert_eq!(Manifest::decode(&blob).unwrap_err().kind, ErrorKind::Corrupt);
+}
+
+#[track_caller]
+fn refused(spoil: impl FnOnce(&mut Manifest), says: &str) {
+    let mut manifest = sample();
+    spoil(&mut manifest);
+    let error = manifest.encode().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Internal);
+    assert!(error.context.contains(says), "{error}");
+}
+
+#[test]
+fn the_rules_hold_in_every_manifest() {
+    refused(|m| m.generation = 0, "generation 0");
+    refused(|m| m.segments[1].id = 4, "segment 4 appears twice");
+    refused(|m| m.next_id = 5, "not below 5");
+    refused(|m| m.segments[0].docs = 11, "segment 4: tombstones of 10 documents, 11 there");
+    refused(|m| m.segments[0].main_bytes = 0, "no bytes");
+    refused(|m| m.segments[0].pages[1] = 0, "no bytes");
+    refused(|m| m.segments[1].graph = Some(GraphEntry { number: 1, bytes: 0 }), "no bytes");
+    refused(|m| m.embedder.as_mut().unwrap().dims = 0, "0 dimensions");
+    refused(|m| m.embedder.as_mut().unwrap().dims = limits::VECTOR_DIMS + 1, "dimensions");
+    refused(|m| m.retired[0].since = 10, "retired since generation 10");
+    refused(|m| m.retired[0].since = 0, "retired since generation 0");
+    refused(|m| m.retired[0].name = "seg-4".into(), "live");
+    refused(|m| m.retired.push(m.retired[0].clone()), "twice");
+    refused(|m| m.retired[0].name.clear(), "without a name");
+}
+
+#[test]
+fn segments_that_declare_more_documents_than_allowed_cost_no_memory() {
+    let mut writer = Writer::new();
+    writer.varint(100_000);
+    for id in 0..100_000 {
+        let docs = if id < 2 { 1 << 23 } else { u32::MAX };
+        writer.u64(id);
+        [docs, 0].iter().for_each(|&number| writer.u32(number));
+        writer.u64(1);
+        writer.raw(&[0, 0]);
+        writer.varint(docs.into());
+        writer.raw(&[0, 0]);
+    }
+    let mut frame = FrameWriter::new(KIND, 1);
+    frame.section(HEAD, 200_000u64.to_le_bytes().to_vec()).section(SETTINGS, b"{}".to_vec());
+    frame.section(SEGMENTS, writer.into_bytes()).section(RETIRED, vec![0]);
+    let error = Manifest::decode(&frame.finish().unwrap()).unwrap_err();
+    assert!(error.context.contains("segment 2 of 4294967295 documents; 0 are the most left"), "{error}");
+}
+
+#[test]
+fn blobs_are_retired_kept_and_then_deleted() {
+    let empty = Manifest::new(serde_json::json!({}));
+    let mut first = Manifest { next_id: 3, segments: vec![entry(1), entry(2)], ..empty.clone() };
+    let put = [blobs(&first.segments[0]), blobs(&first.segments[1])].concat();
+    let commit = first.commit(&empty, put).unwrap();
+    assert_eq!((commit.expected, commit.generation, commit.put.len(), commit.delete.len()), (0, 1, 6, 0));
+    assert_eq!(Manifest::decode(&commit.manifest).unwrap(), first);
+
+    let mut merged = first.clone();
+    merged.segments = vec![entry(3)];
+    merged.next_id = 4;
+    let commit = merged.commit(&first, blobs(&merged.segments[0])).unwrap();
+    assert_eq!(commit.delete, [""; 0]);
+    assert_eq!(merged.retired.len(), 6);
+
+    let mut current = merged;
+    for generation in 3..6 {
+        let mut next = current.clone();
+        let commit = next.commit(&current, vec![]).unwrap();
+        // Retired in generation 2, kept through 3, deleted by the commit of 4.
+        let deleted = if generation == 2 + KEEP { 6 } else { 0 };
+        assert_eq!((commit.generation, commit.delete.len()), (generation, deleted));
+        assert_eq!(next.retired.len(), if generation < 2 + KEEP { 6 } else { 0 });
+        current = next;
+    }
+}
+
+#[test]
+fn a_new_graph_retires_the_old_one_and_tombstones_write_no_blob() {
+    let current = sample();
+    let mut next = current.clone();
+    next.segments[0].tombstones.insert(0);
+    assert_eq!(next.segments[0].live_docs(), 9);
+    next.segments[1].graph = Some(GraphEntry { number: 3, bytes: 4 });
+    let commit = next.commit(&current, vec![("seg-5-g3".into(), vec![0; 4])]).unwrap();
+    assert_eq!(commit.delete, ["seg-1"]);
+    assert_eq!(next.retired, [Retired { name: "seg-5-g2".into(), since: 10 }]);
+}
+
+#[track_caller]
+fn miscommitted(change: impl FnOnce(&mut Manifest), put: Vec<(String, Vec<u8>)>, says: &str) {
+    let current = sample();
+    let mut next = current.clone();
+    change(&mut next);
+    let error = next.commit(&current, put).unwrap_err();
+    assert!(error.context.contains(says), "{error}");
+}
+
+#[test]
+fn a_commit_puts_exactly_what_is_new() {
+    let add = |manifest: &mut Manifest| {
+        manifest.segments.push(entry(6));
+        manifest.next_id = 7;
+    };
+    let good = blobs(&entry(6));
+    miscommitted(add, vec![], "blob seg-6 ");
+    miscommitted(add, good[..2].to_vec(), "seg-6-t1 of 2 bytes");
+    miscommitted(add, [good.clone(), vec![("seg-7".into(), vec![])]].concat(), "seg-7 of 0 bytes");
+    miscommitted(|_| (), vec![("seg-4".into(), vec![0; 3])], "seg-4 of 3 bytes");
+    // A blob is never written again, neither with other bytes nor after it was retired.
+    miscommitted(|m| m.segments[0].main_bytes = 8, vec![("seg-4".into(), vec![0; 8])], "\"seg-4\" retired");
+    let revive = |manifest: &mut Manifest| manifest.segments.push(SegmentEntry { pages: vec![], ..entry(1) });
+    miscommitted(revive, vec![("seg-1".into(), vec![0; 3])], "\"seg-1\" appears twice");
+    let flood = |manifest: &mut Manifest| {
+        manifest.segments[0].docs = limits::COLLECTION_DOCS;
+        manifest.segments[0].tombstones = Tombstones::new(limits::COLLECTION_DOCS);
+    };
+    miscommitted(flood, vec![], "16777226 documents");
+}
+
+#[test]
+fn orphans_are_what_nobody_names() {
+    let list = ["seg-1", "seg-4", "seg-4-t0", "seg-4-t2", "seg-5-g1", "seg-5-g2", "seg-6"];
+    let list = list.map(|name| (name.to_string(), 1));
+    assert_eq!(sample().orphans(&list), ["seg-4-t2", "seg-5-g1", "seg-6"]);
+}

@@ -1,0 +1,117 @@
+//! A store in which something goes wrong at a chosen call, around any other store: for tests of what is left then.
+
+use nearfield::pace::LocalFuture;
+use nearfield::store::{Commit, Store};
+use nearfield::{Error, ErrorKind, Result};
+use std::cell::Cell;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The call fails and changes nothing; life goes on. A full disk, a lost race.
+    Refused(ErrorKind),
+    /// The process dies before the call takes effect: it and all later ones fail.
+    DiesBefore,
+    /// The process dies after the call took effect but before anybody heard of it.
+    DiesAfter,
+    /// What is read is cut in half; a commit is only refused, as it is atomic.
+    Torn,
+}
+
+pub struct Faulty<S> {
+    inner: S,
+    fault: Fault,
+    /// Calls until the fault, counted from 0.
+    left: Cell<u64>,
+    dead: Cell<bool>,
+}
+
+enum Course {
+    Normal,
+    Then(Error),
+    Torn,
+}
+
+impl<S: Store> Faulty<S> {
+    /// `fault` strikes at call number `at`, counted from 0.
+    pub fn new(inner: S, at: u64, fault: Fault) -> Faulty<S> {
+        Faulty { inner, fault, left: Cell::new(at + 1), dead: Cell::new(false) }
+    }
+
+    /// Whether the fault has struck.
+    pub fn struck(&self) -> bool {
+        self.left.get() == 0
+    }
+
+    /// What becomes of the next call; an error if it never reaches the store.
+    fn course(&self) -> Result<Course> {
+        let died = || Error::new(ErrorKind::ConnectionLost, "the process died");
+        if self.dead.get() {
+            return Err(died());
+        }
+        match self.left.get() {
+            0 => return Ok(Course::Normal),
+            left => self.left.set(left - 1),
+        }
+        if self.left.get() > 0 {
+            return Ok(Course::Normal);
+        }
+        self.dead.set(matches!(self.fault, Fault::DiesBefore | Fault::DiesAfter));
+        match self.fault {
+            Fault::Refused(kind) => Err(Error::new(kind, "refused by the test")),
+            Fault::DiesBefore => Err(died()),
+            Fault::DiesAfter => Ok(Course::Then(died())),
+            Fault::Torn => Ok(Course::Torn),
+        }
+    }
+
+    async fn call<'a, T>(
+        &'a self,
+        work: impl FnOnce(&'a S) -> LocalFuture<'a, Result<T>>,
+        torn: fn(T) -> T,
+    ) -> Result<T> {
+        let course = self.course()?;
+        let done = work(&self.inner).await?;
+        match course {
+            Course::Normal => Ok(done),
+            Course::Then(error) => Err(error),
+            Course::Torn => Ok(torn(done)),
+        }
+    }
+}
+
+fn half(mut bytes: Vec<u8>) -> Vec<u8> {
+    bytes.truncate(bytes.len() / 2);
+    bytes
+}
+
+impl<S: Store> Store for Faulty<S> {
+    fn manifest(&self) -> LocalFuture<'_, Result<Option<Vec<u8>>>> {
+        Box::pin(self.call(|store| store.manifest(), |manifest| manifest.map(half)))
+    }
+
+    fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(self.call(move |store| store.read(name), half))
+    }
+
+    fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match self.course()? {
+                Course::Normal => self.inner.commit(commit).await,
+                Course::Then(error) => self.inner.commit(commit).await.and(Err(error)),
+                Course::Torn => Err(Error::new(ErrorKind::ConnectionLost, "torn and undone")),
+            }
+        })
+    }
+
+    fn list(&self) -> LocalFuture<'_, Result<Vec<(String, u64)>>> {
+        Box::pin(self.call(|store| store.list(), |list| list))
+    }
+
+    fn destroy(&self) -> LocalFuture<'_, Result<()>> {
+        Box::pin(self.call(|store| store.destroy(), |()| ()))
+    }
+
+    fn close(&self) {
+        self.inner.close();
+    }
+}
