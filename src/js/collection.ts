@@ -1,0 +1,168 @@
+// An open collection, as the page sees it. Every method sends one message to the engine's worker and waits.
+
+import { EngineClient } from "./client.js";
+import { invalid, NearfieldError } from "./errors.js";
+import { isCustom } from "./own-embedder.js";
+import { askToPersist, persisted } from "./persist.js";
+import type { Setup } from "./protocol.js";
+import { checkCall, checkProgress, checkSearch } from "./schema.js";
+import { engineSetup, withoutUndefined } from "./setup.js";
+import { slices } from "./slices.js";
+import { planStages } from "./stages.js";
+import type {
+  CallOptions,
+  Document,
+  Meta,
+  OpenOptions,
+  ProgressOptions,
+  SearchOptions,
+  SearchResult,
+  SearchStage,
+  Stats,
+  VerifyReport,
+} from "./types.js";
+import { metaArgument, textArgument, textsArgument } from "./validate.js";
+
+/** Made by {@link open}. All methods may be called at any time and at once; writes take turns. */
+export class Collection {
+  /** The name it was opened with. */
+  readonly name: string;
+  /** Whether it has vectors: without an embedder only lexical search is offered. */
+  readonly hasEmbedder: boolean;
+  #client: EngineClient;
+  static #lastBatch = 0;
+  static #lastSession = 0;
+
+  private constructor(name: string, setup: Setup, client: EngineClient) {
+    this.name = name;
+    this.hasEmbedder = setup.embedder !== undefined;
+    this.#client = client;
+  }
+
+  /** @internal Use {@link open}. */
+  static async open(name: string, options: OpenOptions): Promise<Collection> {
+    const { embedder, signal, onProgress } = options;
+    const setup = engineSetup(name, options);
+    const client = new EngineClient({
+      worker: options.worker,
+      embedder: embedder !== undefined && isCustom(embedder) ? embedder : undefined,
+      boot: async (engine, call) => {
+        const { storage } = await engine.call("open", [setup], call);
+        if (storage === "memory") {
+          // A second start would be an empty collection that pretends to be this one.
+          client.refuse(new NearfieldError("Internal", "the worker ended, and this collection was kept in memory only"));
+        }
+      },
+    });
+    await client.start({ signal, onProgress });
+    return new Collection(name, setup, client);
+  }
+
+  /**
+   * Adds documents; one whose id is already there replaces it, and of two in one call the later wins. They are found
+   * as soon as the batch they are in is committed, which `onProgress` tells as `committed`; all are when the promise
+   * resolves. After an error or an abort, committed batches stay.
+   */
+  async add(documents: readonly Document[], options: ProgressOptions = {}): Promise<{ added: number }> {
+    checkProgress(options, "options");
+    if (!Array.isArray(documents)) throw invalid("documents: an array is expected");
+    const { signal, onProgress } = options;
+    const batch = ++Collection.#lastBatch;
+    askToPersist();
+    try {
+      for (const slice of slices(documents)) await this.#client.call("stage", [batch, slice], { signal });
+      return await this.#client.call("add", [batch], { signal, onProgress, settle: true });
+    } catch (error) {
+      this.#client.call("unstage", [batch]).catch(() => {});
+      throw error;
+    }
+  }
+
+  /** Deletes documents by id; returns how many there were. Unknown ids are not an error. */
+  async delete(ids: string | readonly string[], options: CallOptions = {}): Promise<number> {
+    checkCall(options, "options");
+    const list = textsArgument(typeof ids === "string" ? [ids] : ids, "ids");
+    return this.#client.call("delete", [list], { ...options, settle: true });
+  }
+
+  /** A document as it was added, or undefined. */
+  async get(id: string, options: CallOptions = {}): Promise<Document | undefined> {
+    checkCall(options, "options");
+    return this.#client.call("get", [textArgument(id, "id")], options);
+  }
+
+  /** Replaces the metadata of a document, without embedding it again. Throws NotFound. */
+  async updateMeta(id: string, meta: Meta, options: CallOptions = {}): Promise<void> {
+    checkCall(options, "options");
+    const args: [string, Meta] = [textArgument(id, "id"), metaArgument(meta, "meta") as Meta];
+    return this.#client.call("updateMeta", args, { ...options, settle: true });
+  }
+
+  /** The best hits for a query. An empty query has none. */
+  async search(query: string, options: SearchOptions = {}): Promise<SearchResult> {
+    const { signal, ...wanted } = this.#searchOptions(options);
+    const request = { query: textArgument(query, "query"), options: forEngine(wanted) };
+    return this.#client.call("search", [request], { signal });
+  }
+
+  /**
+   * The same search in stages of growing cost: lexical hits at once, then fused ones, then reranked ones, of which the
+   * first ten come before the rest.
+   *
+   * @example
+   * for await (const { stage, hits } of db.searchStages("how do I …?", { rerank: true })) render(hits);
+   */
+  async *searchStages(query: string, options: SearchOptions = {}): AsyncGenerator<SearchStage, void, void> {
+    const { signal, ...wanted } = this.#searchOptions(options);
+    const text = textArgument(query, "query");
+    const session = ++Collection.#lastSession;
+    const stages = planStages(wanted);
+    for (const [index, { stage, options: one }] of stages.entries()) {
+      const request = { query: text, options: forEngine(one), session };
+      const result = await this.#client.call("search", [request], { signal });
+      yield { ...result, stage, final: index === stages.length - 1 };
+    }
+  }
+
+  /** Counts, sizes, and how this collection runs here. */
+  async stats(options: CallOptions = {}): Promise<Stats> {
+    checkCall(options, "options");
+    return { ...(await this.#client.call("stats", [], options)), persisted: await persisted() };
+  }
+
+  /** Reads and checks everything that is stored. */
+  async verify(options: ProgressOptions = {}): Promise<VerifyReport> {
+    checkProgress(options, "options");
+    return this.#client.call("verify", [], options);
+  }
+
+  /** Rewrites all segments as one, without what was deleted. */
+  async compact(options: ProgressOptions = {}): Promise<void> {
+    checkProgress(options, "options");
+    return this.#client.call("compact", [], { ...options, settle: true });
+  }
+
+  /** Ends the workers. Running calls are aborted; later ones fail. */
+  async close(): Promise<void> {
+    try {
+      await this.#client.stop();
+    } finally {
+      this.#client.end("InvalidInput", `the collection "${this.name}" is closed`);
+    }
+  }
+
+  /** @internal For {@link evaluate}. */
+  metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Promise<Record<string, unknown>> {
+    return this.#client.call("metrics", [run, qrels]);
+  }
+
+  #searchOptions(options: SearchOptions): SearchOptions {
+    checkSearch(options, "options");
+    return { ...options, mode: options.mode ?? (this.hasEmbedder ? "hybrid" : "sparse") };
+  }
+}
+
+function forEngine({ rerank, ...options }: SearchOptions): object {
+  const reranking = rerank === true ? {} : rerank || undefined;
+  return withoutUndefined({ ...options, rerank: reranking });
+}

@@ -1,0 +1,179 @@
+// Where embedding, reranking and graph building happen: small jobs at once in the engine's own worker, so that a query
+// never waits behind indexing; large ones cut up and dealt out to the pool.
+
+import { fromWire, NearfieldError } from "./errors.js";
+import { HeldModel, isDamage } from "./held-model.js";
+import { pause } from "./pace.js";
+import { Pool, type Lane } from "./pool.js";
+import type { HostMethods, ModelSource, PoolMethods } from "./protocol.js";
+import { Peer } from "./rpc.js";
+import { cutJobs, gatherRows } from "./schedule.js";
+import type { ProgressEvent } from "./types.js";
+import type { Instance, Role } from "./wasm.js";
+
+/** UTF-16 units from which a job is worth waking the pool: about a second of work. */
+const LARGE_EMBED = 16_000;
+const LARGE_RERANK = 6_000;
+
+type Report = (event: ProgressEvent) => void;
+
+/** A pool worker with the models that it has been given. */
+interface Helper {
+  peer: Peer<PoolMethods>;
+  loaded: Map<string, Promise<unknown>>;
+}
+
+export class Compute {
+  /** Tokens encoded so far, here and in the pool. */
+  tokens = 0;
+  #instance: Instance;
+  #host: Peer<HostMethods>;
+  #pool: Pool<Helper>;
+  #models = new Map<string, HeldModel>();
+  /** What to do when the page says that a worker is gone. */
+  #deaths = new Map<number, (error: NearfieldError) => void>();
+
+  constructor(instance: Instance, host: Peer<HostMethods>, workers: number) {
+    this.#instance = instance;
+    this.#host = host;
+    this.#pool = new Pool(workers, (onDeath) => this.#startHelper(onDeath));
+  }
+
+  get workers(): { max: number; running: number } {
+    return { max: this.#pool.max, running: this.#pool.running };
+  }
+
+  /** The model of a source, loaded when it is first needed. */
+  hold(source: ModelSource): HeldModel {
+    const key = JSON.stringify(source);
+    let held = this.#models.get(key);
+    if (!held) this.#models.set(key, (held = new HeldModel(this.#instance.wasm, source)));
+    return held;
+  }
+
+  /** Rows of vectors, joined, in the order of the texts. */
+  async embed(held: HeldModel, texts: string[], role: Role, signal: AbortSignal, report?: Report): Promise<Float32Array> {
+    const lengths = texts.map((text) => text.length);
+    if (role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
+      const { info } = await held.bundle(signal, report);
+      const spread = await this.#spread(lengths, info.dims, signal, false, async (helper, job) => {
+        const key = await this.#give(helper, held, signal, report);
+        return helper.peer.call("embed", [key, pick(texts, job), role], { signal });
+      });
+      if (spread) return spread;
+    }
+    const model = await held.model(signal, report);
+    return this.#counted(model, () => model.embed(texts, role, () => pause(signal)));
+  }
+
+  /** One score for each text, in order. */
+  async score(held: HeldModel, query: string, texts: string[], signal: AbortSignal, report?: Report): Promise<Float32Array> {
+    const lengths = texts.map((text) => text.length);
+    if (this.#isLarge(lengths, LARGE_RERANK)) {
+      const spread = await this.#spread(lengths, 1, signal, true, async (helper, job) => {
+        const key = await this.#give(helper, held, signal, report);
+        return helper.peer.call("score", [key, query, pick(texts, job)], { signal });
+      });
+      if (spread) return spread;
+    }
+    const model = await held.model(signal, report);
+    return this.#counted(model, () => model.score(query, texts, () => pause(signal)));
+  }
+
+  /** Builds a graph in the pool; without one, here, which holds up everything else. */
+  async buildGraph(job: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
+    if (this.#pool.max === 0) return this.#instance.wasm.buildGraph(job);
+    return this.#pool.submit(({ peer }) => peer.call("buildGraph", [job], { signal }), { signal, blocking: true });
+  }
+
+  workerDied(id: number, error: NearfieldError): void {
+    this.#deaths.get(id)?.(error);
+  }
+
+  close(): void {
+    this.#pool.close(new NearfieldError("Aborted", "the collection was closed"));
+  }
+
+  #isLarge(lengths: number[], limit: number): boolean {
+    return this.#pool.max > 0 && lengths.length > 1 && lengths.reduce((sum, length) => sum + length, 0) >= limit;
+  }
+
+  /** Undefined when the pool turned out to be unusable: the caller does the work itself. */
+  async #spread(
+    lengths: number[],
+    width: number,
+    signal: AbortSignal,
+    urgent: boolean,
+    work: (helper: Helper, job: number[]) => Promise<{ rows: Float32Array; tokens: number }>,
+  ): Promise<Float32Array | undefined> {
+    const jobs = cutJobs(lengths, this.#pool.max);
+    // One failure makes the rest pointless.
+    const group = new AbortController();
+    const either = AbortSignal.any([signal, group.signal]);
+    const run = async (job: number[]) => {
+      const { rows, tokens } = await this.#pool.submit((helper) => work(helper, job), { signal: either, urgent });
+      this.tokens += tokens;
+      return rows;
+    };
+    try {
+      return gatherRows(jobs, await Promise.all(jobs.map(run)), lengths.length, width);
+    } catch (error) {
+      group.abort();
+      if (this.#pool.max === 0 && !signal.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  /** Sees to it that the helper has the model; answers by which key. */
+  async #give(helper: Helper, held: HeldModel, signal: AbortSignal, report?: Report): Promise<string> {
+    const bundle = await held.bundle(signal, report);
+    const key = bundle.url;
+    const load = async () => {
+      try {
+        await helper.peer.call("load", [key, bundle]);
+      } catch (error) {
+        if (!isDamage(error)) throw error;
+        await helper.peer.call("load", [key, await held.repair(signal, report)]);
+      }
+    };
+    let loading = helper.loaded.get(key);
+    if (!loading) {
+      helper.loaded.set(key, (loading = load()));
+      loading.catch(() => helper.loaded.delete(key));
+    }
+    await loading;
+    return key;
+  }
+
+  async #startHelper(onDeath: (error: NearfieldError) => void): Promise<Lane<Helper>> {
+    const { id, port } = await this.#host.call("startWorker", []);
+    const end = () => {
+      this.#deaths.delete(id);
+      void this.#host.call("endWorker", [id]);
+      peer.fail(new NearfieldError("Aborted", "the worker was ended"));
+    };
+    const die = (error: NearfieldError) => {
+      onDeath(error);
+      this.#deaths.delete(id);
+      peer.fail(error);
+    };
+    const peer = new Peer<PoolMethods>(port, {}, (error) => die(fromWire(error)));
+    this.#deaths.set(id, die);
+    const { module, build } = this.#instance;
+    await peer.call("boot", [{ module, build }]);
+    return { worker: { peer, loaded: new Map() }, end };
+  }
+
+  async #counted<T>(model: { tokens(): number }, work: () => Promise<T>): Promise<T> {
+    // Several may run interleaved: what a model counted is added once, by whoever ends first.
+    const result = await work();
+    const counted = this.#seen.get(model) ?? 0;
+    this.#seen.set(model, model.tokens());
+    this.tokens += model.tokens() - counted;
+    return result;
+  }
+
+  #seen = new WeakMap<object, number>();
+}
+
+const pick = (texts: string[], job: number[]): string[] => job.map((index) => texts[index]!);

@@ -1,0 +1,123 @@
+// The engine's worker: answers the page. It holds at most one collection, and serves the parts (chunking, embedding,
+// reranking, metrics) without one.
+
+import { Compute } from "./compute.js";
+import { NearfieldError } from "./errors.js";
+import { yieldToEvents } from "./pace.js";
+import type { EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
+import { Peer, Transfer, type CallContext, type Handlers, type Port } from "./rpc.js";
+import { Session } from "./session.js";
+import type { ChunkOptions, Document, Meta, Stats, VerifyReport } from "./types.js";
+import { compile, instantiate, type Instance, type Role } from "./wasm.js";
+import { announceDestruction } from "./tabs.js";
+import { withLock } from "./writer.js";
+
+export function serveEngine(port: Port): void {
+  const worker = new EngineWorker();
+  worker.host = new Peer<HostMethods>(port, worker.handlers);
+}
+
+class EngineWorker {
+  host!: Peer<HostMethods>;
+  #instance: Promise<Instance> | undefined;
+  #compute: Compute | undefined;
+  #session: Session | undefined;
+  #workers = 0;
+  #staged = new Map<number, Document[]>();
+
+  handlers: Handlers<EngineMethods> = {
+    configure: (_, { workers }: Runtime) => {
+      this.#workers = workers;
+    },
+    open: async (context, setup: Setup) => {
+      this.#workers = setup.workers;
+      const { wasm } = await this.#start();
+      this.#session = await Session.open(setup, wasm, await this.#computing(), this.host, context);
+      return { storage: this.#session.storage };
+    },
+    stage: (_, batch: number, documents: Document[]) => {
+      const staged = this.#staged.get(batch) ?? [];
+      for (const document of documents) staged.push(document);
+      this.#staged.set(batch, staged);
+    },
+    unstage: (_, batch: number) => {
+      this.#staged.delete(batch);
+    },
+    add: (context, batch: number) => {
+      const documents = this.#staged.get(batch);
+      this.#staged.delete(batch);
+      if (!documents) throw new NearfieldError("Internal", "the documents were lost when a worker ended; add them again");
+      return this.#collection.add(context, documents);
+    },
+    delete: (context, ids: string[]) => this.#collection.delete(context, ids),
+    get: (context, id: string) => this.#collection.get(context, id),
+    updateMeta: (context, id: string, meta: Meta) => this.#collection.updateMeta(context, id, meta),
+    search: (context, request: SearchRequest) => this.#collection.search(context, request),
+    stats: (context) => this.#stats(context),
+    verify: async (context) => (await this.#collection.verify(context)) as VerifyReport,
+    compact: (context) => this.#collection.compact(context),
+    close: async () => {
+      const session = this.#session;
+      this.#session = undefined;
+      await session?.close();
+    },
+
+    chunk: async ({ signal, progress }, text: string, options: ChunkOptions, embedder: ModelSource | undefined) => {
+      const { wasm } = await this.#start();
+      const compute = await this.#computing();
+      const bundle = embedder && (await compute.hold(embedder).bundle(signal, progress));
+      return wasm.chunk(text, options, bundle?.tokenizer);
+    },
+    embed: async ({ signal, progress }, texts: string[], role: Role, embedder: ModelSource) => {
+      const compute = await this.#computing();
+      const held = compute.hold(embedder);
+      const { info } = await held.bundle(signal, progress);
+      const rows = await compute.embed(held, texts, role, signal, progress);
+      return new Transfer({ rows, dims: info.dims }, [rows.buffer as ArrayBuffer]);
+    },
+    rerank: async ({ signal, progress }, query: string, texts: string[], reranker: ModelSource) => {
+      const compute = await this.#computing();
+      return compute.score(compute.hold(reranker), query, texts, signal, progress);
+    },
+    metrics: async (_, run, qrels) => (await this.#start()).wasm.metrics(run, qrels),
+    list: async () => (await this.#start()).wasm.listCollections(),
+    destroy: async ({ signal }, name: string) => {
+      const { wasm } = await this.#start();
+      await withLock(name, signal, async () => {
+        announceDestruction(name);
+        await yieldToEvents();
+        await wasm.destroy(name);
+      });
+    },
+    workerDied: (_, id: number, why: string) => this.#compute?.workerDied(id, new NearfieldError("Internal", why)),
+  };
+
+  get #collection(): Session {
+    if (!this.#session) throw new NearfieldError("InvalidInput", "the collection is closed");
+    return this.#session;
+  }
+
+  #start(): Promise<Instance> {
+    if (!this.#instance) {
+      this.#instance = compile().then(instantiate);
+      // The network may be back at the next call.
+      this.#instance.catch(() => (this.#instance = undefined));
+    }
+    return this.#instance;
+  }
+
+  async #computing(): Promise<Compute> {
+    const instance = await this.#start();
+    this.#compute ??= new Compute(instance, this.host, this.#workers);
+    return this.#compute;
+  }
+
+  async #stats(context: CallContext): Promise<Stats> {
+    const collection = this.#collection;
+    const { build, memory } = await this.#start();
+    const { workers, tokens } = await this.#computing();
+    const counted = (await collection.stats(context)) as Stats;
+    const { storage, embedder } = collection;
+    return { ...counted, storage, embedder, build, workers, tokens, wasmMemory: memory.buffer.byteLength };
+  }
+}

@@ -1,0 +1,86 @@
+// How good retrieval is on the caller's own judged queries, and what it costs: every stage has to earn its place.
+
+import type { Collection } from "./collection.js";
+import { invalid, throwIfAborted } from "./errors.js";
+import { parsePipeline } from "./pipelines.js";
+import { checkEvaluate, checkSearch } from "./schema.js";
+import type { CallOptions, SearchOptions } from "./types.js";
+
+export interface EvaluateOptions extends CallOptions {
+  /** Text of each query by its id. */
+  queries: Record<string, string>;
+  /** Relevance of documents by query and document id; above 0 is relevant. Queries without a relevant one are left out. */
+  qrels: Record<string, Record<string, number>>;
+  /** Names as {@link parsePipeline} knows them, or search options under names of your own. */
+  pipelines: readonly string[] | Record<string, SearchOptions>;
+  /** Hits that `+rerank` reranks. Default 50. */
+  rerankTop?: number | undefined;
+  /** Only the first so many judged queries. */
+  limit?: number | undefined;
+  onProgress?: ((event: { pipeline: string; done: number; total: number }) => void) | undefined;
+}
+
+export interface PipelineReport {
+  "ndcg@10": number;
+  "recall@100": number;
+  "mrr@10": number;
+  map: number;
+  /** 95 % bootstrap interval of nDCG@10. */
+  ci95: [low: number, high: number];
+  /** Milliseconds of a search for 10 documents as the page sees it, median and 95th percentile. */
+  p50_ms: number;
+  p95_ms: number;
+  queries: number;
+}
+
+/** Documents retrieved for the metrics; Recall@100 needs them. */
+const DEPTH = 100;
+
+/**
+ * Runs every pipeline over every judged query. Times are of the queries that a reader would wait for, with 10 hits and
+ * their texts; reranking pipelines, where retrieval hardly counts, are timed in the one run that is also judged.
+ */
+export async function evaluate(db: Collection, options: EvaluateOptions): Promise<Record<string, PipelineReport>> {
+  checkEvaluate(options, "options");
+  const { queries, qrels, pipelines, rerankTop, limit = Infinity, signal, onProgress } = options;
+  const judged = Object.keys(queries).filter((id) => Object.values(qrels[id] ?? {}).some((grade) => grade > 0));
+  const ids = judged.slice(0, limit);
+  if (ids.length === 0) throw invalid("evaluate: no query has a relevant document in qrels");
+
+  const reports: Record<string, PipelineReport> = {};
+  for (const [pipeline, wanted] of namedPipelines(pipelines, rerankTop)) {
+    const run: Record<string, string[]> = {};
+    const times: number[] = [];
+    // The first search may load a model.
+    await db.search(queries[ids[0]!]!, { ...wanted, k: 1, signal });
+    for (const [index, id] of ids.entries()) {
+      throwIfAborted(signal);
+      const search = (k: number, text: boolean) => timed(() => db.search(queries[id]!, { ...wanted, k, text, signal }));
+      const deep = await search(DEPTH, Boolean(wanted.rerank));
+      times.push(wanted.rerank ? deep.ms : (await search(10, true)).ms);
+      run[id] = deep.result.hits.map((hit) => hit.id);
+      onProgress?.({ pipeline, done: index + 1, total: ids.length });
+    }
+    const relevant = Object.fromEntries(ids.map((id) => [id, qrels[id]!]));
+    const metrics = (await db.metrics(run, relevant)) as Omit<PipelineReport, "p50_ms" | "p95_ms" | "queries">;
+    times.sort((a, b) => a - b);
+    reports[pipeline] = { ...metrics, p50_ms: quantile(times, 0.5), p95_ms: quantile(times, 0.95), queries: ids.length };
+  }
+  return reports;
+}
+
+function namedPipelines(pipelines: EvaluateOptions["pipelines"], rerankTop: number | undefined): [string, SearchOptions][] {
+  if (Array.isArray(pipelines)) return pipelines.map((name: string) => [name, parsePipeline(name, rerankTop)]);
+  const named = Object.entries(pipelines as Record<string, SearchOptions>);
+  for (const [name, options] of named) checkSearch(options, `pipelines.${name}`);
+  return named;
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ result: T; ms: number }> {
+  const start = performance.now();
+  const result = await work();
+  return { result, ms: performance.now() - start };
+}
+
+/** Nearest rank, of sorted numbers. */
+const quantile = (sorted: number[], q: number): number => sorted[Math.max(Math.ceil(q * sorted.length) - 1, 0)]!;

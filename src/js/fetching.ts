@@ -1,0 +1,70 @@
+// Requests for the files of a model, and what a server can do wrong, said plainly.
+
+import { aborted, NearfieldError } from "./errors.js";
+
+/** The answer to a request that must succeed. */
+export async function fetchFile(url: string, signal: AbortSignal): Promise<Response> {
+  const response = await request(url, signal);
+  if (!response.ok) throw new NearfieldError("Network", `${url}: the server answered ${response.status}`);
+  if (isPage(response)) {
+    const advice = "many servers answer so where a file is missing";
+    throw new NearfieldError("Network", `${url}: the server answered with an HTML page instead of the file (${advice})`);
+  }
+  return response;
+}
+
+/** Text of a file, or undefined where the server does not have it. */
+export async function fetchOptional(url: string, signal: AbortSignal): Promise<string | undefined> {
+  const response = await request(url, signal);
+  const missing = response.status === 404 || response.status === 410 || response.status === 403 || isPage(response);
+  if (missing) {
+    await response.body?.cancel();
+    return undefined;
+  }
+  if (!response.ok) throw new NearfieldError("Network", `${url}: the server answered ${response.status}`);
+  return response.text();
+}
+
+/** The body piece by piece as it arrives, with the bytes so far and, if the server says, altogether. */
+export async function* readBody(
+  response: Response,
+  signal: AbortSignal,
+): AsyncGenerator<{ bytes: Uint8Array; done: number; total: number | undefined }> {
+  // Of a compressed answer the length is that of the compressed bytes, which never appear here.
+  const plain = !response.headers.get("content-encoding");
+  const length = Number(plain ? response.headers.get("content-length") : 0);
+  const total = length > 0 ? length : undefined;
+  const reader = response.body?.getReader();
+  if (!reader) throw new NearfieldError("Network", `${response.url}: the answer has no body`);
+  let done = 0;
+  try {
+    for (;;) {
+      const { value: bytes, done: ended } = await reader.read().catch((cause: unknown) => {
+        if (signal.aborted) throw aborted(signal);
+        const of = total === undefined ? "" : ` of ${total}`;
+        throw new NearfieldError("Integrity", `${response.url}: the connection was lost after ${done}${of} bytes`, { cause });
+      });
+      if (ended) break;
+      done += bytes.byteLength;
+      yield { bytes, done, total };
+    }
+  } finally {
+    // Also when the consumer stopped early: the rest of the body is not wanted.
+    await reader.cancel().catch(() => {});
+  }
+  if (total !== undefined && done < total) {
+    throw new NearfieldError("Integrity", `${response.url}: truncated, ${done} of ${total} bytes arrived`);
+  }
+}
+
+const request = async (url: string, signal: AbortSignal): Promise<Response> => {
+  try {
+    return await fetch(url, { signal });
+  } catch (cause) {
+    if (signal.aborted) throw aborted(signal);
+    const why = "offline, or the server does not allow this origin";
+    throw new NearfieldError("Network", `${url} could not be fetched (${why}): ${String(cause)}`, { cause });
+  }
+};
+
+const isPage = (response: Response): boolean => /^text\/html\b/i.test(response.headers.get("content-type") ?? "");

@@ -1,0 +1,15 @@
+/**
+ * Nearfield: a retrieval engine that runs entirely inside the browser. Importing this module runs nothing and is safe
+ * on a server; workers start with `open` or with the first use of a part.
+ *
+ * @packageDocumentation
+ */
+
+export { Collection } from "./collection.js";
+export { NearfieldError, type ErrorCode } from "./errors.js";
+export { evaluate, type EvaluateOptions, type PipelineReport } from "./evaluate.js";
+export { highlightFragments, type Fragment } from "./highlight.js";
+export { open } from "./open.js";
+export { chunk, destroy, embed, listCollections, rerank } from "./parts.js";
+export { parsePipeline } from "./pipelines.js";
+export type * from "./types.js";

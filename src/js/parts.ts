@@ -1,0 +1,102 @@
+// The parts of the engine, usable alone: chunking, embedding, reranking, and the list of collections. They share one
+// worker, which ends when it has been idle for a while.
+
+import { EngineClient } from "./client.js";
+import { collectionName } from "./open.js";
+import type { EngineMethods } from "./protocol.js";
+import type { CallOptions as RpcOptions } from "./rpc.js";
+import { checkCallWithWorker, checkChunk, checkEmbed, checkRerank } from "./schema.js";
+import { modelSource, withoutUndefined, workerCount } from "./setup.js";
+import type { CallOptions, Chunk, ChunkOptions, RuntimeOptions } from "./types.js";
+import { textArgument, textsArgument } from "./validate.js";
+
+const IDLE = 30_000;
+
+interface Shop {
+  client: EngineClient;
+  calls: number;
+  timer?: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** One worker for each factory and pool size, of which an application has one. */
+const shops = new Map<string, Shop>();
+const factories = new Map<unknown, number>();
+
+async function using<K extends keyof EngineMethods>(
+  runtime: RuntimeOptions,
+  method: K,
+  args: Parameters<EngineMethods[K]>,
+  options: RpcOptions = {},
+) {
+  const workers = workerCount(runtime.workers);
+  if (!factories.has(runtime.worker)) factories.set(runtime.worker, factories.size);
+  const key = `${factories.get(runtime.worker)} ${workers}`;
+  let shop = shops.get(key);
+  if (!shop) {
+    const client = new EngineClient({
+      worker: runtime.worker,
+      embedder: undefined,
+      boot: (engine) => engine.call("configure", [{ workers }]),
+    });
+    shops.set(key, (shop = { client, calls: 0 }));
+  }
+  clearTimeout(shop.timer);
+  shop.calls++;
+  try {
+    return await shop.client.call(method, args, { ...options, signal: runtime.signal, onProgress: runtime.onProgress });
+  } finally {
+    if (--shop.calls === 0) shop.timer = setTimeout(() => shop.client.rest(), IDLE);
+  }
+}
+
+/** Cuts a text as `add` does. Tokens are those of `embedder`'s tokeniser, or words without one. */
+export async function chunk(
+  text: string,
+  options: ChunkOptions & RuntimeOptions & { embedder?: string | URL | undefined } = {},
+): Promise<Chunk[]> {
+  checkChunk(options, "options");
+  const { strategy, size, overlap, embedder, models } = options;
+  const source = embedder === undefined ? undefined : modelSource(embedder, models);
+  return using(options, "chunk", [textArgument(text, "text"), withoutUndefined({ strategy, size, overlap }), source]);
+}
+
+/** One vector for each text, in order. `role` (default "passage") matters to models that treat queries differently. */
+export async function embed(
+  texts: readonly string[],
+  options: RuntimeOptions & { embedder?: string | URL | undefined; role?: "query" | "passage" | undefined } = {},
+): Promise<Float32Array[]> {
+  checkEmbed(options, "options");
+  const { embedder = "all-MiniLM-L6-v2", role = "passage", models } = options;
+  const list = textsArgument(texts, "texts");
+  const { rows, dims } = await using(options, "embed", [list, role, modelSource(embedder, models)]);
+  return list.map((_, index) => rows.subarray(index * dims, (index + 1) * dims));
+}
+
+/** Places of the texts by falling relevance to the query, with the cross-encoder's score (a logit: any real number). */
+export async function rerank(
+  query: string,
+  texts: readonly string[],
+  options: RuntimeOptions & { reranker?: string | URL | undefined } = {},
+): Promise<{ index: number; score: number }[]> {
+  checkRerank(options, "options");
+  const { reranker = "ms-marco-MiniLM-L-12-v2", models } = options;
+  const list = textsArgument(texts, "texts");
+  const scores = await using(options, "rerank", [textArgument(query, "query"), list, modelSource(reranker, models)]);
+  const ranked = Array.from(scores, (score, index) => ({ index, score }));
+  return ranked.sort((a, b) => b.score - a.score || a.index - b.index);
+}
+
+/** Names of the collections stored by this origin, sorted. */
+export async function listCollections(options: CallOptions & Pick<RuntimeOptions, "worker"> = {}): Promise<string[]> {
+  checkCallWithWorker(options, "options");
+  return using(options, "list", []);
+}
+
+/**
+ * Deletes a collection with everything in it. Tabs that have it open are told; their calls fail with NotFound. Throws
+ * Locked if another tab is writing to it. A collection that does not exist is not an error.
+ */
+export async function destroy(name: string, options: CallOptions & Pick<RuntimeOptions, "worker"> = {}): Promise<void> {
+  checkCallWithWorker(options, "options");
+  return using(options, "destroy", [collectionName(name)], { settle: true });
+}

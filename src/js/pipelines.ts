@@ -1,0 +1,29 @@
+// Names of retrieval pipelines, as the evaluation prints them, and the search options each one stands for.
+
+import { invalid } from "./errors.js";
+import type { SearchOptions } from "./types.js";
+
+const BASES: Record<string, SearchOptions> = {
+  bm25: { mode: "sparse", sparse: "bm25" },
+  tfidf: { mode: "sparse", sparse: "tfidf" },
+  dense: { mode: "dense" },
+  "hybrid-rrf": { mode: "hybrid", fusion: { method: "rrf" } },
+  "hybrid-weighted": { mode: "hybrid", fusion: { method: "weighted" } },
+};
+
+/** `base[@dims][+rerank]`, where only pipelines with a dense leg take dimensions. */
+const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+rerank)?$/;
+
+/**
+ * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `hybrid-rrf` or `hybrid-weighted`; `@256` after one
+ * with vectors uses their first 256 dimensions; `+rerank` reranks the first `rerankTop` (default 50).
+ */
+export function parsePipeline(name: string, rerankTop = 50): SearchOptions {
+  const [, base = "", dims, rerank] = SYNTAX.exec(name) ?? [];
+  const options = Object.hasOwn(BASES, base) ? BASES[base] : undefined;
+  if (!options || (dims && options.mode === "sparse")) {
+    const known = Object.keys(BASES).join(", ");
+    throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, and +rerank`);
+  }
+  return { ...options, ...(dims && { dims: Number(dims) }), ...(rerank && { rerank: { top: rerankTop } }) };
+}

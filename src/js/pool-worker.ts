@@ -1,0 +1,66 @@
+// A worker of the pool: one WebAssembly instance, up to two models, and the jobs that the engine sends.
+
+import { NearfieldError, throwIfAborted } from "./errors.js";
+import { loadBundle, type Bundle } from "./models.js";
+import { pause } from "./pace.js";
+import type { PoolMethods } from "./protocol.js";
+import { Peer, Transfer, type CallContext, type Handlers } from "./rpc.js";
+import { instantiate, type Compiled, type Instance, type Role, type Wasm, type WasmModel } from "./wasm.js";
+
+export function servePool(port: MessagePort): void {
+  new Peer<object>(port, new PoolWorker());
+}
+
+class PoolWorker implements Handlers<PoolMethods> {
+  #instance: Instance | undefined;
+  #models = new Map<string, WasmModel>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  boot = (_: CallContext, compiled: Compiled): void => {
+    this.#instance = instantiate(compiled);
+  };
+
+  load = async ({ signal }: CallContext, key: string, bundle: Bundle): Promise<void> => {
+    const model = await loadBundle(this.#wasm, bundle, signal);
+    this.#models.get(key)?.free();
+    this.#models.set(key, model);
+  };
+
+  embed = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
+    const model = this.#model(key);
+    return this.#inTurn(model, signal, () => model.embed(texts, role, () => pause(signal)));
+  };
+
+  score = ({ signal }: CallContext, key: string, query: string, texts: string[]) => {
+    const model = this.#model(key);
+    return this.#inTurn(model, signal, () => model.score(query, texts, () => pause(signal)));
+  };
+
+  buildGraph = (_: CallContext, job: Uint8Array) => {
+    const graph = this.#wasm.buildGraph(job);
+    return new Transfer(graph, [graph.buffer as ArrayBuffer]);
+  };
+
+  /** One job after the other: the second that the engine sends ahead must not slow the first. */
+  #inTurn(model: WasmModel, signal: AbortSignal, work: () => Promise<Float32Array>) {
+    const turn = this.#last.then(async () => {
+      throwIfAborted(signal);
+      const before = model.tokens();
+      const rows = await work();
+      return new Transfer({ rows, tokens: model.tokens() - before }, [rows.buffer as ArrayBuffer]);
+    });
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  #model(key: string): WasmModel {
+    const model = this.#models.get(key);
+    if (!model) throw new NearfieldError("Internal", `a pool worker was sent work before its model ${key}`);
+    return model;
+  }
+
+  get #wasm(): Wasm {
+    if (!this.#instance) throw new NearfieldError("Internal", "a pool worker was sent work before its module");
+    return this.#instance.wasm;
+  }
+}

@@ -1,0 +1,88 @@
+// What the threads ask of each other. Page and engine talk over the engine's own port; the engine and each worker of
+// its pool over a port of their own, which the page made.
+
+import type { Bundle } from "./models.js";
+import type { Chunk, ChunkOptions, Document, Hit, Meta, Stats, VerifyReport } from "./types.js";
+import type { Compiled, Role } from "./wasm.js";
+
+/** A model to load: a name of the catalogue, or the absolute URL of a directory. */
+export interface ModelSource {
+  model: string;
+  /** Absolute URL of the folder in which catalogue names are found, with a slash at its end. */
+  base: string;
+  cache: boolean;
+}
+
+/** An embedder that runs on the page. */
+export interface CustomEmbedder {
+  name: string;
+  digest: string;
+  dims: number;
+  maxTokens: number;
+}
+
+export interface Runtime {
+  /** Workers of the pool at most. */
+  workers: number;
+}
+
+export interface Setup extends Runtime {
+  name: string;
+  /** As the engine takes them. */
+  options: object;
+  embedder: ModelSource | CustomEmbedder | undefined;
+  reranker: ModelSource | undefined;
+  storage: "indexeddb" | "memory";
+}
+
+/** One search, or one stage of several: stages with the same session share what the reranker has already read. */
+export interface SearchRequest {
+  query: string;
+  options: object;
+  session?: number | undefined;
+}
+
+/** Answered by the engine's worker. */
+export interface EngineMethods {
+  configure(runtime: Runtime): void;
+  open(setup: Setup): { storage: "indexeddb" | "memory" };
+  /** Documents for a following `add`, in slices, so that no single message is large. */
+  stage(batch: number, documents: Document[]): void;
+  unstage(batch: number): void;
+  add(batch: number): { added: number };
+  delete(ids: string[]): number;
+  get(id: string): Document | undefined;
+  updateMeta(id: string, meta: Meta): void;
+  search(request: SearchRequest): { hits: Hit[]; timings: Record<string, number> };
+  stats(): Stats;
+  verify(): VerifyReport;
+  compact(): void;
+  close(): void;
+  chunk(text: string, options: ChunkOptions, embedder: ModelSource | undefined): Chunk[];
+  embed(texts: string[], role: Role, embedder: ModelSource): { rows: Float32Array; dims: number };
+  rerank(query: string, texts: string[], reranker: ModelSource): Float32Array;
+  metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;
+  list(): string[];
+  destroy(name: string): void;
+  /** A worker of the pool is gone. */
+  workerDied(id: number, why: string): void;
+}
+
+/** Answered by the page for its engine. */
+export interface HostMethods {
+  /** Starts a worker of the pool; `port` leads to it. */
+  startWorker(): { id: number; port: MessagePort };
+  endWorker(id: number): void;
+  /** The caller's own embedder. */
+  embed(texts: string[], role: Role): Float32Array;
+}
+
+/** Answered by a worker of the pool. */
+export interface PoolMethods {
+  boot(compiled: Compiled): void;
+  /** Loads a model; `key` names it from then on. */
+  load(key: string, bundle: Bundle): void;
+  embed(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
+  score(key: string, query: string, texts: string[]): { rows: Float32Array; tokens: number };
+  buildGraph(job: Uint8Array): Uint8Array;
+}

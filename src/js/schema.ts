@@ -1,0 +1,109 @@
+// Shapes of every options object of the public interface.
+
+import {
+  isAny,
+  isBoolean,
+  isCount,
+  isFunction,
+  isNumber,
+  isOneOf,
+  isPlain,
+  isPositive,
+  isShape,
+  isSignal,
+  isString,
+  type Check,
+} from "./validate.js";
+
+const isUrl: Check = (value, path) => {
+  if (!(value instanceof URL)) isString(value, path);
+};
+
+const call = { signal: isSignal };
+const progress = { ...call, onProgress: isFunction };
+
+const runtime = {
+  ...progress,
+  models: isShape({ base: isUrl, cache: isBoolean }),
+  workers: isAny('"auto" or the number of workers', isOneOf("auto"), isCount),
+  worker: isFunction,
+};
+
+const chunkFields = {
+  strategy: isOneOf("none", "tokens", "sentences", "recursive", "markdown", "html"),
+  size: isPositive,
+  overlap: isCount,
+};
+
+/** An own embedder may be an instance of a class: only what is used is looked at. */
+const isEmbedderObject: Check = (value, path) => {
+  isPlain(value, path);
+  const { name, dims, digest, maxTokens, embed } = value as Record<string, unknown>;
+  isString(name, `${path}.name`);
+  isPositive(dims, `${path}.dims`);
+  if (digest !== undefined) isString(digest, `${path}.digest`);
+  if (maxTokens !== undefined) isPositive(maxTokens, `${path}.maxTokens`);
+  isFunction(embed, `${path}.embed`);
+};
+
+const isEmbedder: Check = (value, path) => {
+  if (typeof value !== "string" && !(value instanceof URL)) isEmbedderObject(value, path);
+};
+
+export const checkOpen = isShape({
+  ...runtime,
+  embedder: isEmbedder,
+  reranker: isUrl,
+  vectors: isShape({
+    storage: isOneOf("f32", "f16", "int8"),
+    dims: isPositive,
+    metric: isOneOf("cosine", "dot", "euclidean"),
+    index: isOneOf("auto", "flat", "hnsw"),
+  }),
+  chunk: isShape(chunkFields),
+  language: isString,
+  storage: isOneOf("indexeddb", "memory"),
+});
+
+export const checkCall = isShape(call);
+export const checkCallWithWorker = isShape({ ...call, worker: isFunction });
+export const checkProgress = isShape(progress);
+
+const weight = isNumber(0);
+
+export const checkSearch = isShape({
+  ...call,
+  k: isCount,
+  group: isBoolean,
+  mode: isOneOf("hybrid", "sparse", "dense"),
+  sparse: isOneOf("bm25", "tfidf"),
+  bm25: isShape({ k1: weight, b: weight, title: weight, body: weight }),
+  fusion: isShape({
+    method: isOneOf("rrf", "weighted"),
+    k: weight,
+    weights: isShape({ dense: weight, sparse: weight }),
+    normalize: isOneOf("minmax", "zscore"),
+  }),
+  depth: isCount,
+  dims: isPositive,
+  vectors: isOneOf("auto", "flat", "hnsw"),
+  ef: isPositive,
+  rerank: isAny("true, false or { top: count }", isBoolean, isShape({ top: isCount })),
+  filter: isPlain,
+  explain: isBoolean,
+  text: isBoolean,
+});
+
+export const checkChunk = isShape({ ...runtime, ...chunkFields, embedder: isUrl });
+export const checkEmbed = isShape({ ...runtime, embedder: isUrl, role: isOneOf("query", "passage") });
+export const checkRerank = isShape({ ...runtime, reranker: isUrl });
+export const checkEvaluate = isShape({
+  ...progress,
+  queries: isPlain,
+  qrels: isPlain,
+  pipelines: (value, path) => {
+    if (!Array.isArray(value)) isPlain(value, path);
+  },
+  rerankTop: isPositive,
+  limit: isPositive,
+});

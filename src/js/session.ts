@@ -1,0 +1,226 @@
+// An open collection in its worker: the wasm engine, its models, the writer's lock, and the other tabs.
+
+import { NearfieldError } from "./errors.js";
+import type { Compute } from "./compute.js";
+import type { HeldModel } from "./held-model.js";
+import { pause } from "./pace.js";
+import type { CustomEmbedder, HostMethods, SearchRequest, Setup } from "./protocol.js";
+import type { CallContext, Peer } from "./rpc.js";
+import { Tabs } from "./tabs.js";
+import type { Document, Meta, ProgressEvent } from "./types.js";
+import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
+import { Writer } from "./writer.js";
+
+/** A call of the page in progress. */
+interface Running {
+  context: CallContext;
+  started: number;
+  /** `Compute.tokens` when it began. */
+  tokens: number;
+  committed: number;
+  memo: Map<string, number> | undefined;
+}
+
+type EmbedderInfo = CustomEmbedder;
+
+export class Session {
+  readonly storage: Setup["storage"];
+  #setup: Setup;
+  #compute: Compute;
+  #host: Peer<HostMethods>;
+  #engine!: WasmEngine;
+  #embedder: HeldModel | undefined;
+  #info: EmbedderInfo | undefined;
+  #writer: Writer;
+  #tabs: Tabs | undefined;
+  #calls = new Map<number, Running>();
+  /** Scores of the search that is shown stage by stage, by text. */
+  #memo: { session: number; query: string; scores: Map<string, number> } | undefined;
+  /** Another tab has committed since we last looked. */
+  #stale = false;
+  #destroyed = false;
+
+  private constructor(setup: Setup, storage: Setup["storage"], compute: Compute, host: Peer<HostMethods>) {
+    this.storage = storage;
+    this.#setup = setup;
+    this.#compute = compute;
+    this.#host = host;
+    this.#writer = new Writer(setup.name);
+  }
+
+  static async open(
+    setup: Setup,
+    wasm: Wasm,
+    compute: Compute,
+    host: Peer<HostMethods>,
+    context: CallContext,
+  ): Promise<Session> {
+    const storage = setup.storage === "memory" || (await hasIndexedDb()) ? setup.storage : "memory";
+    const session = new Session(setup, storage, compute, host);
+    const tokenizer = await session.#prepareEmbedder(context);
+    const options = { ...setup.options, store: storage, embedder: session.#info };
+    session.#engine = await session.#track(context, () => {
+      return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer);
+    });
+    if (storage === "indexeddb") session.#tabs = new Tabs(setup.name, (news) => session.#hear(news));
+    // Lexical search can begin; the weights of a cached model follow. What goes wrong, the first use will report.
+    session.#embedder?.model().catch(() => {});
+    return session;
+  }
+
+  get embedder(): EmbedderInfo | undefined {
+    return this.#info;
+  }
+
+  add = (context: CallContext, documents: Document[]) => this.#write(context, (call) => this.#engine.add(call, documents));
+  delete = (context: CallContext, ids: string[]) => this.#write(context, (call) => this.#engine.delete(call, ids));
+  compact = (context: CallContext) => this.#write(context, (call) => this.#engine.compact(call));
+  updateMeta = (context: CallContext, id: string, meta: Meta) =>
+    this.#write(context, (call) => this.#engine.updateMeta(call, id, meta));
+
+  get = (context: CallContext, id: string) => this.#read(context, (call) => this.#engine.get(call, id));
+  stats = (context: CallContext) => this.#read(context, (call) => this.#engine.stats(call));
+  verify = (context: CallContext) => this.#read(context, (call) => this.#engine.verify(call));
+
+  search(context: CallContext, { query, options, session }: SearchRequest) {
+    if (session === undefined) return this.#read(context, (call) => this.#engine.search(call, query, options));
+    if (this.#memo?.session !== session || this.#memo.query !== query) {
+      this.#memo = { session, query, scores: new Map() };
+    }
+    const { scores } = this.#memo;
+    return this.#read(context, (call) => this.#engine.search(call, query, options), scores);
+  }
+
+  /** Running calls are aborted; what they have committed stays. */
+  async close(): Promise<void> {
+    this.#tabs?.close();
+    this.#cancel(new NearfieldError("Aborted", "the collection was closed"));
+    this.#compute.close();
+    await this.#engine.close();
+  }
+
+  async #prepareEmbedder(context: CallContext): Promise<string | undefined> {
+    const wanted = this.#setup.embedder;
+    if (!wanted) return undefined;
+    if (!("model" in wanted)) {
+      this.#info = wanted;
+      return undefined;
+    }
+    this.#embedder = this.#compute.hold(wanted);
+    const { info, tokenizer } = await this.#embedder.bundle(context.signal, context.progress);
+    const { name, digest, dims, maxTokens } = info;
+    this.#info = { name, digest, dims, maxTokens };
+    return tokenizer;
+  }
+
+  async #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
+    return this.#track(context, async (call) => {
+      if (this.#stale) {
+        this.#stale = false;
+        await this.#engine.refresh(call);
+      }
+      return work(call);
+    }, memo);
+  }
+
+  #write<T>(context: CallContext, work: (call: number) => Promise<T>): Promise<T> {
+    return this.#writer.run(context.signal, () => {
+      return this.#track(context, async (call) => {
+        await this.#engine.refresh(call);
+        try {
+          return await work(call);
+        } finally {
+          // Also after a failure: batches before it may have been committed.
+          this.#tabs?.announce();
+        }
+      });
+    });
+  }
+
+  async #track<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
+    if (this.#destroyed) throw new NearfieldError("NotFound", `the collection "${this.#setup.name}" was destroyed`);
+    const started = performance.now();
+    this.#calls.set(context.id, { context, started, tokens: this.#compute.tokens, committed: 0, memo });
+    try {
+      return await work(context.id);
+    } finally {
+      this.#calls.delete(context.id);
+    }
+  }
+
+  #hear(news: "committed" | "destroyed"): void {
+    if (news === "committed") {
+      this.#stale = true;
+      return;
+    }
+    this.#destroyed = true;
+    this.#cancel(new NearfieldError("NotFound", "the collection was destroyed"));
+    this.#engine.close().catch(() => {});
+  }
+
+  #cancel(reason: NearfieldError): void {
+    for (const { context } of this.#calls.values()) context.cancel(reason);
+  }
+
+  #running(call: number): Running {
+    const running = this.#calls.get(call);
+    if (!running) throw new NearfieldError("Internal", `the engine works for a call ${call} that nobody made`);
+    return running;
+  }
+
+  #hooks(): EngineHooks {
+    return {
+      now: () => performance.now(),
+      pause: (call) => pause(this.#running(call).context.signal),
+      progress: (call, event) => this.#progress(this.#running(call), event),
+      embed: (call, texts, role) => this.#embed(this.#running(call).context, texts, role),
+      score: (call, query, texts) => this.#score(this.#running(call), query, texts),
+      buildGraph: (call, job) => this.#compute.buildGraph(job, this.#running(call).context.signal),
+    };
+  }
+
+  async #embed({ signal, progress }: CallContext, texts: string[], role: Role): Promise<Float32Array> {
+    if (this.#embedder) return this.#compute.embed(this.#embedder, texts, role, signal, progress);
+    return this.#host.call("embed", [texts, role], { signal });
+  }
+
+  async #score({ context, memo }: Running, query: string, texts: string[]): Promise<Float32Array> {
+    const source = this.#setup.reranker;
+    if (!source) throw new NearfieldError("InvalidInput", "rerank: the collection was opened without a reranker");
+    const fresh = memo ? texts.filter((text) => !memo.has(text)) : texts;
+    const reranker = this.#compute.hold(source);
+    const scores = await this.#compute.score(reranker, query, fresh, context.signal, context.progress);
+    if (!memo) return scores;
+    fresh.forEach((text, index) => memo.set(text, scores[index]!));
+    return Float32Array.from(texts, (text) => memo.get(text)!);
+  }
+
+  #progress(running: Running, { phase, done, total, committed }: EngineProgress): void {
+    const { context, started, tokens } = running;
+    if (committed !== undefined && committed > running.committed) {
+      running.committed = committed;
+      this.#tabs?.announce();
+    }
+    const rate = (this.#compute.tokens - tokens) / ((performance.now() - started) / 1000);
+    const event: ProgressEvent = { phase, unit: "documents", done, total, committed };
+    context.progress(rate > 0 ? { ...event, tokensPerSecond: Math.round(rate) } : event);
+  }
+}
+
+/** Private windows and blocked storage show themselves only when a database is opened. */
+function hasIndexedDb(): Promise<boolean> {
+  return new Promise((resolve) => {
+    try {
+      const request = indexedDB.open("nearfield-probe");
+      request.onerror = () => resolve(false);
+      request.onblocked = () => resolve(true);
+      request.onsuccess = () => {
+        request.result.close();
+        indexedDB.deleteDatabase("nearfield-probe");
+        resolve(true);
+      };
+    } catch {
+      resolve(false);
+    }
+  });
+}

@@ -1,0 +1,41 @@
+// From the options of the public interface to what the engine's worker is sent.
+
+import { describe, isCustom } from "./own-embedder.js";
+import type { ModelSource, Setup } from "./protocol.js";
+import type { OpenOptions, RuntimeOptions } from "./types.js";
+
+/** Absolute, with a slash at its end. */
+const folder = (url: string | URL): string => new URL(String(url).replace(/\/?$/, "/"), pageUrl()).href;
+
+/** URLs are relative to the page, not to the worker's script. */
+const pageUrl = (): string => globalThis.document?.baseURI ?? globalThis.location.href;
+
+export function modelSource(model: string | URL, { base = "/models/", cache = true }: RuntimeOptions["models"] = {}): ModelSource {
+  const isUrl = model instanceof URL || /[/:]/.test(model);
+  return { model: isUrl ? new URL(model, pageUrl()).href : model, base: folder(base), cache };
+}
+
+/** Workers of the pool at most. */
+export function workerCount(workers: RuntimeOptions["workers"] = "auto"): number {
+  if (workers !== "auto") return workers;
+  return Math.min(Math.max(navigator.hardwareConcurrency || 1, 1), 4);
+}
+
+export function engineSetup(name: string, options: OpenOptions): Setup {
+  const { embedder, reranker, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
+  return {
+    name,
+    options: withoutUndefined({ vectors, chunk, language }),
+    embedder: embedder === undefined ? undefined : isCustom(embedder) ? describe(embedder) : modelSource(embedder, models),
+    reranker: reranker === undefined ? undefined : modelSource(reranker, models),
+    workers: workerCount(workers),
+    storage,
+  };
+}
+
+/** A copy without undefined fields, at any depth: in the engine, absence is the only way of not saying. */
+export function withoutUndefined<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined);
+  return Object.fromEntries(fields.map(([key, field]) => [key, withoutUndefined(field)])) as T;
+}

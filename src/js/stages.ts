@@ -1,0 +1,20 @@
+// Which searches stand for the stages of one: each refines the one before.
+
+import type { SearchOptions, SearchStage } from "./types.js";
+
+/** Hits of the first reranked answer: what fits on a screen, in a fraction of the time. */
+const FIRST = 10;
+/** The engine's default for `rerank.top`. */
+const TOP = 50;
+
+export function planStages({ rerank, ...options }: SearchOptions): { stage: SearchStage["stage"]; options: SearchOptions }[] {
+  const stages: ReturnType<typeof planStages> = [];
+  if (options.mode === "hybrid") stages.push({ stage: "sparse", options: { ...options, mode: "sparse", dims: undefined } });
+  stages.push({ stage: options.mode === "sparse" ? "sparse" : "fused", options });
+  if (rerank) {
+    const { top = TOP } = rerank === true ? {} : rerank;
+    if (top > FIRST) stages.push({ stage: "reranked", options: { ...options, rerank: { top: FIRST } } });
+    stages.push({ stage: "reranked", options: { ...options, rerank: { top } } });
+  }
+  return stages;
+}

@@ -1,0 +1,266 @@
+// Everything a caller passes in and gets back. Fields that are optional may also be given as `undefined`.
+
+/** A value of metadata. Filters match text, numbers, booleans and null, and lists by any of their items. */
+export type MetaValue = string | number | boolean | null | MetaValue[] | { [key: string]: MetaValue };
+
+export type Meta = Record<string, MetaValue>;
+
+export interface Document {
+  /** Unique in the collection, not empty; a document with an id that is already there replaces the old one. */
+  id: string;
+  /** Plain text, Markdown or HTML, as `chunk.strategy` says. At most 64 MiB of UTF-8. */
+  text: string;
+  title?: string | undefined;
+  /** Where it can be read. Never fetched. */
+  url?: string | undefined;
+  /** At most 64 KiB as JSON. */
+  meta?: Meta | undefined;
+}
+
+/** What a model or an index stage reports while it works. */
+export interface ProgressEvent {
+  /** `download` of a model in bytes; the other phases count documents. */
+  phase: "download" | "chunk" | "embed" | "commit" | "merge" | "graph";
+  /** What is being downloaded. */
+  model?: string | undefined;
+  unit: "bytes" | "documents";
+  done: number;
+  /** Undefined where a server does not say how long its answer is. */
+  total: number | undefined;
+  /** Documents of this call that are safe, whatever happens next. */
+  committed?: number | undefined;
+  /** Speed of embedding since the call began. */
+  tokensPerSecond?: number | undefined;
+}
+
+export interface CallOptions {
+  /** Ends the work within 100 ms; the promise rejects with code `Aborted`. What was committed stays. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface ProgressOptions extends CallOptions {
+  onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** Vectors from elsewhere: an own model, or an API. Called on the page's thread. */
+export interface Embedder {
+  /** Shown in statistics and errors. */
+  name: string;
+  /** Length of every vector. */
+  dims: number;
+  /**
+   * Names the exact model. Collections refuse vectors of a model with another digest. Default: `name`.
+   */
+  digest?: string | undefined;
+  /** Longest input in tokens; chunks are kept below it. Default 512. Words count as tokens. */
+  maxTokens?: number | undefined;
+  /** One vector of `dims` finite numbers for each text, in order: as rows, or as one array with the rows joined. */
+  embed(
+    texts: string[],
+    role: "query" | "passage",
+    signal: AbortSignal,
+  ): Promise<Float32Array | ArrayLike<number>[]> | Float32Array | ArrayLike<number>[];
+}
+
+export interface ModelsOptions {
+  /** Folder of the catalogue's models; `base + name + "/"` holds config.json, tokenizer.json, model.safetensors. Default "/models/", relative to the page. */
+  base?: string | URL | undefined;
+  /** Keep a checked copy in the Cache API, by which the next start needs no network. Default true. */
+  cache?: boolean | undefined;
+}
+
+/** What the functions that load models and start workers have in common. */
+export interface RuntimeOptions extends ProgressOptions {
+  models?: ModelsOptions | undefined;
+  /**
+   * Workers that embed in parallel while indexing and in large reranks, each with its own copy of the model. "auto":
+   * one per processor, at most 4. 0: none, the engine's worker does it all. They start with the first large job and
+   * end after 30 s without one.
+   */
+  workers?: "auto" | number | undefined;
+  /**
+   * Makes a worker from `worker.js` of this package. For strict Trusted Types, or where the files of the package are
+   * on another origin. Default: `new Worker(new URL("./worker.js", import.meta.url), { type: "module" })`.
+   */
+  worker?: (() => Worker) | undefined;
+}
+
+export interface ChunkOptions {
+  /** How documents are cut. Default "markdown", which also suits plain text. */
+  strategy?: "none" | "tokens" | "sentences" | "recursive" | "markdown" | "html" | undefined;
+  /** Tokens of a chunk at most, special tokens and heading path included; never above the model's maximum. Default 256. */
+  size?: number | undefined;
+  /** Tokens that a chunk repeats of the one before. Default 32. */
+  overlap?: number | undefined;
+}
+
+export interface VectorOptions {
+  /** How vectors are kept. Default "int8": a quarter of "f32", with the same ranking to within noise. */
+  storage?: "f32" | "f16" | "int8" | undefined;
+  /** Keep only the first so many dimensions. Default: all. */
+  dims?: number | undefined;
+  /** Default "cosine". */
+  metric?: "cosine" | "dot" | "euclidean" | undefined;
+  /** Graph ("hnsw") or exact scan ("flat"). Default "auto": by size. */
+  index?: "auto" | "flat" | "hnsw" | undefined;
+}
+
+/** Options of `open`. `language` and the form of vectors are fixed when a collection is created. */
+export interface OpenOptions extends RuntimeOptions {
+  /** Catalogue name, URL of a model directory, or an object with an `embed` function. Without: lexical search only. */
+  embedder?: string | URL | Embedder | undefined;
+  /** Catalogue name or URL of a cross-encoder. Loaded at its first use. */
+  reranker?: string | URL | undefined;
+  vectors?: VectorOptions | undefined;
+  chunk?: ChunkOptions | undefined;
+  /** ISO 639-1 code of the documents' language for stemming and stop words, or "none". Default "en". */
+  language?: string | undefined;
+  /** "indexeddb" is the default; "memory" keeps nothing after `close`. Without IndexedDB (private windows), memory is used and `stats().storage` says so. */
+  storage?: "indexeddb" | "memory" | undefined;
+}
+
+export type Comparison = string | number | boolean | null;
+
+/** Conditions of one field. All given ones must hold. */
+export interface FieldFilter {
+  eq?: Comparison | undefined;
+  ne?: Comparison | undefined;
+  in?: Comparison[] | undefined;
+  gt?: number | string | undefined;
+  gte?: number | string | undefined;
+  lt?: number | string | undefined;
+  lte?: number | string | undefined;
+}
+
+/** Conditions on metadata, all of which must hold; `or` and `not` combine further filters. */
+export type Filter = {
+  and?: Filter[];
+  or?: Filter[];
+  not?: Filter;
+} & { [field: string]: Comparison | FieldFilter | Filter | Filter[] | undefined };
+
+export interface SearchOptions extends CallOptions {
+  /** Hits wanted. Default 10; more than 10,000 are never returned, and 0 gives none. */
+  k?: number | undefined;
+  /** True (default): documents, each by its best chunk. False: chunks. */
+  group?: boolean | undefined;
+  /** Default "hybrid", or "sparse" in a collection without an embedder. */
+  mode?: "hybrid" | "sparse" | "dense" | undefined;
+  /** Default "bm25". */
+  sparse?: "bm25" | "tfidf" | undefined;
+  /** Defaults: k1 1.2, b 0.75, title 1, body 1. */
+  bm25?: { k1?: number | undefined; b?: number | undefined; title?: number | undefined; body?: number | undefined } | undefined;
+  fusion?:
+    | {
+        /** Reciprocal ranks (default), or normalised scores. */
+        method?: "rrf" | "weighted" | undefined;
+        /** Constant of reciprocal ranks. Default 60. */
+        k?: number | undefined;
+        /** Default 1 each. */
+        weights?: { dense?: number | undefined; sparse?: number | undefined } | undefined;
+        /** How "weighted" brings scores to one scale. Default "minmax". */
+        normalize?: "minmax" | "zscore" | undefined;
+      }
+    | undefined;
+  /** Candidates of each leg. Default 100; 200 for weighted fusion. */
+  depth?: number | undefined;
+  /** Compare only the first so many dimensions of the vectors. */
+  dims?: number | undefined;
+  /** Force graph or scan for this query. Default "auto". */
+  vectors?: "auto" | "flat" | "hnsw" | undefined;
+  /** Candidates that a graph search keeps: higher is slower and finds more. */
+  ef?: number | undefined;
+  /** Let the cross-encoder read the first `top` (default 50) and order them anew. */
+  rerank?: boolean | { top?: number | undefined } | undefined;
+  /** A field that no document has is an error. */
+  filter?: Filter | undefined;
+  /** Add to each hit how its score came about. */
+  explain?: boolean | undefined;
+  /** False: hits have ids and scores only. Default true. */
+  text?: boolean | undefined;
+}
+
+export interface Hit {
+  /** Id of the document. */
+  id: string;
+  /** Number of the chunk in its document, from 0. */
+  chunk: number;
+  /** Higher is better. Comparable within one answer only. */
+  score: number;
+  /** Text of the chunk. */
+  text: string;
+  /** Headings above it, as "A > B". */
+  context?: string | undefined;
+  title?: string | undefined;
+  url?: string | undefined;
+  /** Where words of the query stand: UTF-16 offsets into `text`, sorted and apart. See {@link highlightFragments}. */
+  ranges: [start: number, end: number][];
+  /** UTF-8 byte span in the document as it was added. */
+  source: [start: number, end: number];
+  meta?: Meta | undefined;
+  explanation?: unknown;
+}
+
+export interface SearchResult {
+  hits: Hit[];
+  /** Milliseconds by stage; `total` is the time in the engine. */
+  timings: Record<string, number>;
+}
+
+export interface SearchStage extends SearchResult {
+  /** "sparse" comes first, then "fused", then "reranked" where reranking was asked for. */
+  stage: "sparse" | "fused" | "reranked";
+  /** True for the last one. */
+  final: boolean;
+}
+
+export interface Chunk {
+  text: string;
+  /** Headings above it, as "A > B". */
+  context: string;
+  /** UTF-8 byte span in the text that was given. */
+  source: [start: number, end: number];
+}
+
+export interface ModelInfo {
+  name: string;
+  /** SHA-256 in hex. Equal digests: comparable vectors. */
+  digest: string;
+  kind: "embedder" | "reranker";
+  /** Length of a vector; 1 for rerankers. */
+  dims: number;
+  /** Longest input in tokens. */
+  maxTokens: number;
+}
+
+export interface Stats {
+  documents: number;
+  chunks: number;
+  segments: number;
+  /** Number of the last commit. */
+  generation: number;
+  /** Bytes stored. */
+  bytes: number;
+  /** Where the collection is kept. "memory" also where IndexedDB cannot be used: nothing survives `close`. */
+  storage: "indexeddb" | "memory";
+  /** Whether the browser promised not to evict this origin's storage; undefined while it was not asked. */
+  persisted: boolean | undefined;
+  /** Which of the two WebAssembly builds runs. */
+  build: "simd128" | "relaxed-simd";
+  /** Pool workers that may run, and that run now. */
+  workers: { max: number; running: number };
+  embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
+  /** Bytes of WebAssembly memory of the engine's worker. */
+  wasmMemory: number;
+  /** Tokens embedded or reranked since `open`. */
+  tokens: number;
+  [more: string]: unknown;
+}
+
+export interface VerifyReport {
+  /** True when nothing is wrong. */
+  ok: boolean;
+  /** What is wrong, one sentence each. */
+  problems: string[];
+  [more: string]: unknown;
+}

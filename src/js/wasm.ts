@@ -1,0 +1,131 @@
+// The WebAssembly module: which of its two builds this browser can run, how it is fetched, and what it exports.
+
+import * as glue from "#wasm";
+import { NearfieldError } from "./errors.js";
+import type { Chunk, Document, Hit, ModelInfo } from "./types.js";
+
+/** Hands control back to the event loop where that is due; rejects when the call was aborted. */
+export type Pause = () => Promise<void> | undefined;
+
+export type Role = "query" | "passage";
+
+/** Files beside the weights, and the weights in pieces as they arrive. */
+export interface WasmModelLoader {
+  /** Takes the next bytes of model.safetensors; returns the next bytes of the quantised copy. */
+  push(bytes: Uint8Array): Uint8Array;
+  finish(): WasmModel;
+  free(): void;
+}
+
+export interface WasmModel {
+  info(): ModelInfo;
+  /** Rows of `info().dims` numbers, joined. */
+  embed(texts: string[], role: Role, pause: Pause): Promise<Float32Array>;
+  score(query: string, passages: string[], pause: Pause): Promise<Float32Array>;
+  /** Tokens encoded so far, special tokens included. */
+  tokens(): number;
+  free(): void;
+}
+
+/** What the engine asks of this worker. `call` is the number of the call that it works on. */
+export interface EngineHooks {
+  embed(call: number, texts: string[], role: Role): Promise<Float32Array>;
+  score(call: number, query: string, texts: string[]): Promise<Float32Array>;
+  buildGraph(call: number, job: Uint8Array): Promise<Uint8Array>;
+  pause(call: number): Promise<void> | undefined;
+  progress(call: number, event: EngineProgress): void;
+  now(): number;
+}
+
+export interface EngineProgress {
+  phase: "chunk" | "embed" | "commit" | "merge" | "graph";
+  done: number;
+  total: number;
+  committed?: number;
+}
+
+export interface WasmEngine {
+  add(call: number, documents: Document[]): Promise<{ added: number }>;
+  delete(call: number, ids: string[]): Promise<number>;
+  get(call: number, id: string): Promise<Document | undefined>;
+  updateMeta(call: number, id: string, meta: object): Promise<void>;
+  search(call: number, query: string, options: object): Promise<{ hits: Hit[]; timings: Record<string, number> }>;
+  stats(call: number): Promise<Record<string, unknown>>;
+  verify(call: number): Promise<Record<string, unknown>>;
+  compact(call: number): Promise<void>;
+  /** Reads the newest generation; true if it is another than before. */
+  refresh(call: number): Promise<boolean>;
+  close(): Promise<void>;
+}
+
+export interface Wasm {
+  initSync(options: { module: WebAssembly.Module }): { memory: WebAssembly.Memory };
+  ModelLoader: new (name: string, config: string, tokenizer: string, extras: string) => WasmModelLoader;
+  Engine: { open(name: string, options: object, hooks: EngineHooks, tokenizer?: string): Promise<WasmEngine> };
+  /** Models that can be named without a URL, and the digest that each must have. */
+  catalogue(): { name: string; digest: string }[];
+  buildGraph(job: Uint8Array): Uint8Array;
+  chunk(text: string, options: object, tokenizer?: string): Chunk[];
+  metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;
+  destroy(name: string): Promise<void>;
+  listCollections(): Promise<string[]>;
+}
+
+export type Build = "simd128" | "relaxed-simd";
+
+/** A compiled module, which other workers can instantiate without compiling it again. */
+export interface Compiled {
+  module: WebAssembly.Module;
+  build: Build;
+}
+
+/** An instance: one in each worker. */
+export interface Instance extends Compiled {
+  wasm: Wasm;
+  memory: WebAssembly.Memory;
+}
+
+// (module (func (result v128) <three times i32.const 0 i8x16.splat> <instruction>))
+const probe = (...instruction: number[]): boolean => {
+  const splat = [0x41, 0, 0xfd, 0x0f];
+  const body = [0, ...splat, ...splat, ...splat, ...instruction, 0x0b];
+  const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+  const types = [1, 5, 1, 0x60, 0, 1, 0x7b];
+  const functions = [3, 2, 1, 0];
+  const code = [10, body.length + 2, 1, body.length, ...body];
+  return WebAssembly.validate(Uint8Array.from([...header, ...types, ...functions, ...code]));
+};
+
+const hasSimd = () => probe(0x1a, 0x1a); // drop, drop: one vector is left
+const hasRelaxedSimd = () => probe(0xfd, 0x93, 0x02); // i32x4.relaxed_dot_i8x16_i7x16_add_s
+
+export async function compile(): Promise<Compiled> {
+  if (!hasSimd()) throw new NearfieldError("Unsupported", "this browser has no WebAssembly SIMD (simd128)");
+  // Written out twice so that bundlers find both files.
+  const [build, url]: [Build, URL] = hasRelaxedSimd()
+    ? ["relaxed-simd", new URL("./nearfield-relaxed.wasm", import.meta.url)]
+    : ["simd128", new URL("./nearfield.wasm", import.meta.url)];
+  return { build, module: await fetchModule(url) };
+}
+
+async function fetchModule(url: URL): Promise<WebAssembly.Module> {
+  const response = await fetch(url).catch((cause: unknown) => {
+    throw new NearfieldError("Network", `${url.href} could not be fetched: ${String(cause)}`, { cause });
+  });
+  if (!response.ok) throw new NearfieldError("Network", `${url.href}: the server answered ${response.status}`);
+  try {
+    // Streaming needs the right media type, which plain file servers do not always send.
+    const type = response.headers.get("content-type") ?? "";
+    const streams = type.startsWith("application/wasm") && "compileStreaming" in WebAssembly;
+    return await (streams ? WebAssembly.compileStreaming(response) : WebAssembly.compile(await response.arrayBuffer()));
+  } catch (cause) {
+    const advice = "a content security policy must allow 'wasm-unsafe-eval'";
+    throw new NearfieldError("Network", `${url.href} is no WebAssembly that this browser accepts (${advice}): ${String(cause)}`, { cause });
+  }
+}
+
+export function instantiate(compiled: Compiled): Instance {
+  const wasm = glue as unknown as Wasm;
+  const { memory } = wasm.initSync({ module: compiled.module });
+  return { ...compiled, wasm, memory };
+}

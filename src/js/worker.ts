@@ -1,0 +1,34 @@
+// The script of every worker. The first message says which of two roles it plays: `engine`, which holds a collection
+// and answers the page, or `pool`, which embeds, reranks and builds graphs for an engine.
+
+import { isTrap } from "./errors.js";
+import { serveEngine } from "./engine-worker.js";
+import { servePool } from "./pool-worker.js";
+import type { Port } from "./rpc.js";
+import type { Hello } from "./spawn.js";
+
+const scope = globalThis as unknown as Port;
+
+scope.onmessage = (event: MessageEvent) => {
+  const { role, alive } = event.data as Hello;
+  holdForLife(alive);
+  const [port] = event.ports;
+  if (role === "pool" && port) servePool(port);
+  else serveEngine(scope);
+};
+
+// A trap inside an asynchronous call of the module leaves its promise open for ever. Thrown here it is an `error` event
+// of the worker, from which the page learns that this worker is lost.
+addEventListener("unhandledrejection", ({ reason }) => {
+  if (isTrap(reason)) setTimeout(() => { throw reason; });
+});
+
+/** The lock is never released: the browser does that when this worker is gone. */
+function holdForLife(name: string): void {
+  const held = () => {
+    scope.postMessage(name, []);
+    return new Promise<never>(() => {});
+  };
+  if (navigator.locks) void navigator.locks.request(name, held);
+  else scope.postMessage(name, []);
+}
