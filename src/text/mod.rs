@@ -1,4 +1,16 @@
 //! Text: chunkers that give byte spans into their source, analysers that give terms, highlights as ranges.
+//!
+//! A document's text goes two ways. [`chunk`] cuts it into pieces that fit a model, each with its place in the text
+//! and its heading path. [`Analyzer`] turns each piece, and later each query, into the terms of the lexical index.
+//! [`highlight`] finds the terms of a query again in the text of a hit.
+
+mod analyze;
+mod chunk;
+mod highlight;
+
+pub use analyze::{Analyzer, LANGUAGES};
+pub use chunk::{chunk, passage, Chunk, ChunkOptions, Chunked, Strategy, MIN_TOKENS};
+pub use highlight::highlight;
 
 /// Counts tokens as some model would. Declared here and implemented by `model`, so that chunkers can respect the
 /// limits of a model they do not know.
