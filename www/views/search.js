@@ -1,0 +1,83 @@
+// The question and its options. Searches while one types, and keeps the question in the address, so that a reload or a
+// bookmark asks it again.
+
+import { byId } from "../lib/dom.js";
+
+/** Milliseconds of quiet before a search while typing; longer where each search costs the reranker's work. */
+const QUIET = { plain: 120, rerank: 450 };
+
+/**
+ * @param {import("../lib/state.js").State<import("../app.js").AppState>} state
+ * @param {import("../lib/searching.js").Searcher} searcher
+ * @param {{ load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void }} settings
+ */
+export function mountSearch(state, searcher, settings) {
+  const form = byId("search", HTMLFormElement);
+  const query = byId("query", HTMLInputElement);
+  const rerank = byId("rerank", HTMLInputElement);
+  const k = byId("k", HTMLSelectElement);
+  const type = byId("type", HTMLSelectElement);
+  const modes = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("input[name=mode]")]);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+
+  /** @returns {import("../lib/searching.js").Choice} */
+  const choice = () => ({
+    mode: /** @type {import("../lib/searching.js").Choice["mode"]} */ (modes.find(({ checked }) => checked)?.value ?? "hybrid"),
+    rerank: rerank.checked,
+    k: Number(k.value),
+    type: type.value,
+  });
+
+  const saved = settings.load("choice", /** @type {Partial<import("../lib/searching.js").Choice>} */ ({}));
+  for (const mode of modes) if (mode.value === saved.mode) mode.checked = true;
+  rerank.checked = saved.rerank ?? false;
+  if (saved.k) k.value = String(saved.k);
+  query.value = new URLSearchParams(location.hash.slice(1)).get("q") ?? "";
+
+  const run = async () => {
+    clearTimeout(timer);
+    const text = query.value.trim();
+    history.replaceState(null, "", text ? `#${new URLSearchParams({ q: text.slice(0, 500) })}` : location.pathname + location.search);
+    const { engine, stats } = state.value;
+    if (engine === "opening" || engine === "failed" || !stats?.documents || text === "") {
+      searcher.cancel();
+      state.set({ answer: undefined, searching: false });
+      return;
+    }
+    const mine = ++runs;
+    state.set({ searching: true });
+    const wanted = choice();
+    // Without the model there are only the words.
+    await searcher.search(text, engine === "words" ? { ...wanted, mode: "sparse", rerank: false } : wanted);
+    if (mine === runs) state.set({ searching: false });
+  };
+  let runs = 0;
+
+  const clear = () => {
+    query.value = "";
+    return run();
+  };
+
+  query.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(run, query.value.trim() === "" ? 0 : rerank.checked ? QUIET.rerank : QUIET.plain);
+  });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    run();
+  });
+  form.addEventListener("change", (event) => {
+    if (event.target === query) return;
+    settings.save("choice", choice());
+    run();
+  });
+
+  state.watch(["engine", "searching"], ({ engine, searching }) => {
+    for (const mode of modes) mode.disabled = engine === "words" && mode.value !== "sparse";
+    rerank.disabled = engine === "words";
+    form.toggleAttribute("data-searching", searching);
+  });
+
+  return { run, clear };
+}
