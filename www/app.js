@@ -51,7 +51,10 @@ const state = new State(
 
 const shelf = new Shelf((documents) => state.set({ documents }));
 const library = new Library(onModel);
-const searcher = new Searcher(() => library.collection, (answer) => state.set({ answer }));
+const searcher = new Searcher(
+  () => library.collection,
+  (answer) => state.set({ answer }),
+);
 
 /** @type {AbortController | undefined} the indexing that runs */
 let running;
@@ -93,15 +96,20 @@ async function checkShelf() {
   const lost = await shelf.reconcile(documents, async (id) => (await library.collection.get(id)) !== undefined);
   if (lost.length === 0) return;
   const lines = lost.map((path) => ({ path, why: "please add it again" }));
-  notify("note", "Some documents are not in the library.", { text: "The page was closed before they were stored.", lines });
+  notify("note", "Some documents are not in the library.", {
+    text: "The page was closed before they were stored.",
+    lines,
+  });
 }
 
 /** @param {import("./lib/files.js").Source[]} sources */
 async function add(sources) {
   if (sources.length === 0) return notify("note", "No files in there.", { key: "job" });
-  if (!library.isOpen) return notify("note", "The library is still opening.", { key: "job", text: "Try again in a moment." });
+  if (!library.isOpen)
+    return notify("note", "The library is still opening.", { key: "job", text: "Try again in a moment." });
   if (running) return notify("note", "One thing at a time.", { key: "job", text: "Add these when the others are in." });
-  if (state.value.engine === "words") return notify("note", "Adding needs the model.", { key: "job", text: "Load it with “Try again” first." });
+  if (state.value.engine === "words")
+    return notify("note", "Adding needs the model.", { key: "job", text: "Load it with “Try again” first." });
   running = new AbortController();
   const started = performance.now();
   dismiss("job");
@@ -123,7 +131,10 @@ async function add(sources) {
 function report(outcome, asked, ms) {
   const { added, refused, notes, stopped, error } = outcome;
   if (notes.length > 0) notify("note", "Added, but look:", { lines: notes });
-  if (refused.length > 0) notify("note", `${refused.length === 1 ? "One file was" : `${refused.length} files were`} not added.`, { lines: refused });
+  if (refused.length > 0)
+    notify("note", `${refused.length === 1 ? "One file was" : `${refused.length} files were`} not added.`, {
+      lines: refused,
+    });
   if (error !== undefined) notifyError(error, { key: "job", doing: "Adding" });
   if (added > 0 || stopped) notify(stopped ? "note" : "good", summarize(outcome, asked, ms), { key: "added" });
 }
@@ -171,7 +182,10 @@ async function removeAll() {
 
 async function persist() {
   const kept = await navigator.storage.persist();
-  if (!kept) notify("note", "The browser does not promise it.", { text: "It may delete this library when the disk gets full. Adding the page to your bookmarks can help." });
+  if (!kept)
+    notify("note", "The browser does not promise it.", {
+      text: "It may delete this library when the disk gets full. Adding the page to your bookmarks can help.",
+    });
   await refresh();
 }
 

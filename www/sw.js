@@ -31,6 +31,7 @@ const FILES = [
   "views/job.js",
   "views/keyboard.js",
   "views/library.js",
+  "views/marked.js",
   "views/notices.js",
   "views/reader.js",
   "views/reasons.js",

@@ -36,6 +36,8 @@ test("ranges, missing files and paths out of the folder", async () => {
   await check("/sample/README.md", `bytes=0-${length * 9}`, 200);
   await check("/sample/README.md", "bytes=99999999-", 416);
   await check("/sample/Cargo.toml", undefined, 404);
+  const names = await (await get("/sample/index.json")).json();
+  assert.ok(names.includes("README.md") && names.every((name) => name.endsWith(".md")), names.join());
   await check("/pkg/..%2f..%2fCargo.toml", undefined, 404);
   await check("/pkg/%2e%2e/Cargo.toml", undefined, 404);
   await site.close();

@@ -13,8 +13,12 @@ import { chromiumArgs, find } from "./browsers.mjs";
 import { root } from "./paths.mjs";
 import { DEMO, serve } from "./serve.mjs";
 
-/** An empty page at /blank/, for tests of the package without the demo. */
-export const SITE = [{ at: "/blank/", folder: join(root, "tests", "tools", "blank") }, ...DEMO];
+/** Besides the demo: an empty page at /blank/, for tests of the package without it, and those of tests/e2e/pages. */
+export const SITE = [
+  { at: "/blank/", folder: join(root, "tests", "tools", "blank") },
+  { at: "/pages/", folder: join(root, "tests", "e2e", "pages") },
+  ...DEMO,
+];
 
 /**
  * Opens `path` in a fresh Chromium profile. Returns the Playwright `page` and `context`, the `site` (see serve.mjs),

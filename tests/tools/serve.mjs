@@ -1,7 +1,7 @@
 // A static file server for the demo and the tests: exact MIME types, byte ranges, and the strict content security policy
 // under which Nearfield promises to work.
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { models, pkg, root } from "./paths.mjs";
@@ -37,7 +37,10 @@ const TYPES = {
   ".safetensors": "application/octet-stream",
 };
 
-/** Folders as the demo sees them. The sample is the project's own documentation: the Markdown files at the root. */
+/**
+ * Folders as the demo sees them. The sample is the project's own documentation: the Markdown files at the root. Of a
+ * mount with `only`, just the files whose names match exist, and `index.json` lists them.
+ */
 export const DEMO = [
   { at: "/pkg/", folder: pkg },
   { at: "/models/", folder: models },
@@ -78,6 +81,12 @@ export async function serve(mounts = DEMO, { port = 0, intercept } = {}) {
 
 async function answer(mounts, path, request, response) {
   if (request.method !== "GET" && request.method !== "HEAD") return end(response, 405);
+  const listed = mounts.find(({ at, only }) => only && path === `${at}index.json`);
+  if (listed) {
+    const names = (await readdir(listed.folder)).filter((name) => listed.only.test(name)).sort();
+    response.writeHead(200, { "Content-Type": TYPES[".json"] });
+    return response.end(JSON.stringify(names));
+  }
   const file = locate(mounts, path);
   const found = file && (await stat(file).catch(() => undefined));
   if (!found?.isFile()) return end(response, 404);

@@ -46,7 +46,9 @@ export function fromFile(file, path = file.webkitRelativePath || file.name) {
  * @returns {Promise<Source[]>}
  */
 export async function fromDrop(transfer) {
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.() ?? undefined).filter((e) => e !== undefined);
+  const entries = [...transfer.items]
+    .map((item) => item.webkitGetAsEntry?.() ?? undefined)
+    .filter((e) => e !== undefined);
   if (entries.length === 0) return [...transfer.files].map((file) => fromFile(file));
   const sources = [];
   for (const entry of entries) {
@@ -63,14 +65,18 @@ export const fromFolder = (files) =>
 async function* walk(entry) {
   const path = entry.fullPath.replace(/^\//, "");
   if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject));
+    const file = await new Promise((resolve, reject) =>
+      /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject),
+    );
     yield fromFile(file, path);
     return;
   }
   const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
   for (;;) {
     // A reader gives at most 100 entries at a time, and none at the end.
-    const some = /** @type {FileSystemEntry[]} */ (await new Promise((resolve, reject) => reader.readEntries(resolve, reject)));
+    const some = /** @type {FileSystemEntry[]} */ (
+      await new Promise((resolve, reject) => reader.readEntries(resolve, reject))
+    );
     if (some.length === 0) return;
     for (const child of some) {
       if (!child.name.startsWith(".")) yield* walk(child);
@@ -104,7 +110,10 @@ export async function read(blob) {
   const text = (await decode(blob, encoding, false)) ?? "";
   const bad = text.split("\ufffd").length - 1;
   if (bad > text.length / 10) return { refused: `it is not text in ${encoding.toUpperCase()}` };
-  return { text, note: `${bad} unreadable ${bad === 1 ? "byte was" : "bytes were"} replaced: it is not clean ${encoding.toUpperCase()}` };
+  return {
+    text,
+    note: `${bad} unreadable ${bad === 1 ? "byte was" : "bytes were"} replaced: it is not clean ${encoding.toUpperCase()}`,
+  };
 }
 
 /** @param {Uint8Array} head */

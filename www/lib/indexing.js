@@ -3,7 +3,6 @@
 
 import { isAborted, plain } from "./errors.js";
 import { read, STRATEGY } from "./files.js";
-import { bytes as formatBytes } from "./format.js";
 
 /** Each call of the engine gets about so much text: enough for its workers, and little enough to show progress. */
 const BATCH_BYTES = 256 << 10;
@@ -39,7 +38,13 @@ const BATCH_DOCUMENTS = 64;
  * @property {unknown} error that ended it early
  */
 
-const PHASES = { chunk: "Cutting into passages", embed: "Embedding", commit: "Saving", merge: "Tidying up", graph: "Building the graph" };
+const PHASES = {
+  chunk: "Cutting into passages",
+  embed: "Embedding",
+  commit: "Saving",
+  merge: "Tidying up",
+  graph: "Building the graph",
+};
 
 /**
  * @param {Source[]} sources
@@ -80,9 +85,18 @@ export async function index(sources, { collection, shelf, signal, report, stored
     const onProgress = (/** @type {import("../pkg/nearfield.js").ProgressEvent} */ event) => {
       if (event.unit !== "documents") return;
       const share = (event.committed ?? 0) / batch.length;
-      show({ phase: PHASES[/** @type {keyof typeof PHASES} */ (event.phase)] ?? job.phase, tokensPerSecond: event.tokensPerSecond ?? job.tokensPerSecond }, size * share);
+      show(
+        {
+          phase: PHASES[/** @type {keyof typeof PHASES} */ (event.phase)] ?? job.phase,
+          tokensPerSecond: event.tokensPerSecond ?? job.tokensPerSecond,
+        },
+        size * share,
+      );
     };
-    await collection.add(batch.map(({ document }) => document), { signal, onProgress });
+    await collection.add(
+      batch.map(({ document }) => document),
+      { signal, onProgress },
+    );
     outcome.replaced += batch.filter(({ entry }) => shelf.has(entry.id)).length;
     outcome.added += batch.length;
     done.documents += batch.length;
@@ -175,7 +189,3 @@ export function summarize({ added, replaced, stopped }, asked, ms) {
   if (stopped) return `Stopped: ${what} added${again}.`;
   return `Added ${what}${again} in ${(ms / 1000).toFixed(1)} s.`;
 }
-
-/** @param {Source[]} sources */
-export const describe = (sources) =>
-  `${sources.length} ${sources.length === 1 ? "file" : "files"}, ${formatBytes(sources.reduce((sum, { blob }) => sum + blob.size, 0))}`;

@@ -8,13 +8,19 @@ const FOLDER = new URL("../sample/", import.meta.url);
 export async function loadSample() {
   const paths = /** @type {string[]} */ (await (await get("index.json")).json());
   return Promise.all(
-    paths.map(async (path) => ({ path, blob: await (await get(path)).blob(), type: typeOf(path), url: new URL(path, FOLDER).href })),
+    paths.map(async (path) => ({
+      path,
+      blob: await (await get(path)).blob(),
+      type: typeOf(path),
+      url: new URL(path, FOLDER).href,
+    })),
   );
 }
 
 /** @param {string} path */
 async function get(path) {
-  const fail = (/** @type {string} */ why) => Object.assign(new Error(`${new URL(path, FOLDER)}: ${why}`), { code: "Network" });
+  const fail = (/** @type {string} */ why) =>
+    Object.assign(new Error(`${new URL(path, FOLDER)}: ${why}`), { code: "Network" });
   const response = await fetch(new URL(path, FOLDER)).catch((error) => Promise.reject(fail(error.message)));
   if (!response.ok) throw fail(`the server answered ${response.status}`);
   return response;

@@ -52,12 +52,31 @@ export class Searcher {
     const { signal } = controller;
     const started = performance.now();
     /** @type {Answer} */
-    let answer = { query, hits: [], stage: "sparse", final: false, timings: {}, wall: 0, before: undefined, error: undefined };
+    let answer = {
+      query,
+      hits: [],
+      stage: "sparse",
+      final: false,
+      timings: {},
+      wall: 0,
+      before: undefined,
+      error: undefined,
+    };
+    let before = new Map();
+    let rerank = 0;
     try {
-      for await (const { hits, timings, stage, final } of this.#collection().searchStages(query, toOptions(choice, signal))) {
+      for await (const { hits, timings, stage, final } of this.#collection().searchStages(
+        query,
+        toOptions(choice, signal),
+      )) {
         if (signal.aborted) return;
-        const before = stage === "reranked" ? new Map(answer.hits.map((hit, at) => [keyOf(hit), at + 1])) : undefined;
-        answer = { ...answer, hits, timings, stage, final, before, wall: performance.now() - started };
+        if (stage !== "reranked") before = new Map(hits.map((hit, at) => [keyOf(hit), at + 1]));
+        // Each stage does the cheap work anew, but the reranker goes on where it stopped: its time adds up.
+        rerank += timings.rerank ?? 0;
+        const total = (timings.total ?? 0) - (timings.rerank ?? 0) + rerank;
+        const moved = stage === "reranked" ? before : undefined;
+        const wall = performance.now() - started;
+        answer = { ...answer, hits, timings: { ...timings, rerank, total }, stage, final, before: moved, wall };
         this.#show(answer);
       }
     } catch (error) {

@@ -10,7 +10,9 @@ function createScriptURL(url) {
   return url;
 }
 
-const policy = globalThis.trustedTypes?.createPolicy("nearfield-demo", { createScriptURL }) ?? { createScriptURL };
+/** Not every browser has Trusted Types. @type {{ createPolicy(name: string, rules: object): { createScriptURL(url: string): string } } | undefined} */
+const trustedTypes = Reflect.get(globalThis, "trustedTypes");
+const policy = trustedTypes?.createPolicy("nearfield-demo", { createScriptURL }) ?? { createScriptURL };
 
 /** For `open({ worker })`. */
 export const startWorker = () => new Worker(policy.createScriptURL(PACKAGE_WORKER), { type: "module" });
@@ -18,5 +20,8 @@ export const startWorker = () => new Worker(policy.createScriptURL(PACKAGE_WORKE
 /** Keeps the application's own files, so that the page opens offline. Rejects where service workers are not allowed. */
 export async function registerServiceWorker() {
   if (!("serviceWorker" in navigator)) throw new Error("this browser has no service workers here");
-  await navigator.serviceWorker.register(policy.createScriptURL(SERVICE_WORKER), { type: "module", updateViaCache: "none" });
+  await navigator.serviceWorker.register(policy.createScriptURL(SERVICE_WORKER), {
+    type: "module",
+    updateViaCache: "none",
+  });
 }

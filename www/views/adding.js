@@ -45,7 +45,8 @@ function mountPickers(add) {
   const files = byId("pick-files", HTMLInputElement);
   const folder = byId("pick-folder", HTMLInputElement);
   // Phones have no folders to pick.
-  byId("folder-label").hidden = !("webkitdirectory" in folder) || matchMedia("(pointer: coarse) and (hover: none)").matches;
+  byId("folder-label").hidden =
+    !("webkitdirectory" in folder) || matchMedia("(pointer: coarse) and (hover: none)").matches;
   files.addEventListener("change", () => {
     add([...(files.files ?? [])].map((file) => fromFile(file)));
     // The same file may be chosen again.
@@ -73,12 +74,27 @@ function mountPaste(add) {
     if (dialog.returnValue !== "add" || text.value.trim() === "") return;
     const title = name.value.trim() || firstWords(text.value);
     const path = `Pasted: ${title}`;
-    add([{ path, title, blob: new Blob([text.value]), type: looksLikeMarkdown(text.value) ? "markdown" : "text", modified: Date.now() }]);
+    add([
+      {
+        path,
+        title,
+        blob: new Blob([text.value]),
+        type: looksLikeMarkdown(text.value) ? "markdown" : "text",
+        modified: Date.now(),
+      },
+    ]);
   });
 }
 
 /** @param {string} text */
-const firstWords = (text) => text.trim().split(/\s+/).slice(0, 8).join(" ").replace(/^#+\s*/, "").slice(0, 80);
+const firstWords = (text) =>
+  text
+    .trim()
+    .split(/\s+/)
+    .slice(0, 8)
+    .join(" ")
+    .replace(/^#+\s*/, "")
+    .slice(0, 80);
 
 /** @param {string} text */
 const looksLikeMarkdown = (text) => /^(#{1,6} |```|[-*] |\| )/m.test(text);

@@ -5,12 +5,16 @@ import { byId } from "../lib/dom.js";
 /** @param {{ clear: () => void }} actions */
 export function mountKeyboard({ clear }) {
   const query = byId("query", HTMLInputElement);
-  const titles = () => [.../** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#results button.title"))];
+  const titles = () => [
+    .../** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll("#results button.title")),
+  ];
 
   addEventListener("keydown", (event) => {
     const { key, target } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
-    const isTyping = target instanceof HTMLElement && target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || document.querySelector("dialog[open]"))
+      return;
+    const isTyping =
+      target instanceof HTMLElement && target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
     if (key === "/" && !isTyping) {
       event.preventDefault();
       query.focus();

@@ -36,7 +36,8 @@ export function mountLibrary(state, { remove, read, removeAll, persist }) {
     const focused = document.activeElement?.closest("li");
     const at = focused && focused.parentElement === list ? [...list.children].indexOf(focused) : -1;
     list.replaceChildren(...documents.slice(0, ROWS).map((entry) => row(entry, job !== undefined)));
-    if (documents.length > ROWS) list.append(h("li", { class: "muted" }, `and ${number(documents.length - ROWS)} more`));
+    if (documents.length > ROWS)
+      list.append(h("li", { class: "muted" }, `and ${number(documents.length - ROWS)} more`));
     // Deleting with the keyboard goes on at the same place of the list.
     if (at >= 0) list.children[Math.min(at, list.children.length - 1)]?.querySelector("button")?.focus();
   });
@@ -46,20 +47,39 @@ export function mountLibrary(state, { remove, read, removeAll, persist }) {
     h(
       "li",
       {},
-      h("button", { type: "button", class: "name", title: id, onclick: () => read(id) }, h("span", { class: `badge ${type}` }, BADGES[type]), h("span", {}, id)),
+      h(
+        "button",
+        { type: "button", class: "name", title: id, onclick: () => read(id) },
+        h("span", { class: `badge ${type}` }, BADGES[type]),
+        h("span", {}, id),
+      ),
       h("span", { class: "muted" }, bytes(size)),
-      h("button", { type: "button", class: "icon-button small", disabled: busy, "aria-label": `Delete ${id}`, onclick: () => remove(id) }, icon(BIN)),
+      h(
+        "button",
+        {
+          type: "button",
+          class: "icon-button small",
+          disabled: busy,
+          "aria-label": `Delete ${id}`,
+          onclick: () => remove(id),
+        },
+        icon(BIN),
+      ),
     );
 
-  state.watch(["stats", "reranker"], ({ stats }) => {
-    persistButton.hidden = !stats || stats.documents === 0 || stats.storage !== "indexeddb" || stats.persisted !== false;
-    byId("stats").replaceChildren(...(stats ? figures(stats).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]) : []));
+  state.watch(["stats"], ({ stats }) => {
+    persistButton.hidden =
+      !stats || stats.documents === 0 || stats.storage !== "indexeddb" || stats.persisted !== false;
+    byId("stats").replaceChildren(
+      ...(stats ? figures(stats).flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value)]) : []),
+    );
   });
 }
 
 /** @param {import("../pkg/nearfield.js").Stats} stats @returns {[string, string][]} */
 function figures({ documents, chunks, bytes: size, storage, persisted, build, workers, embedder, wasmMemory }) {
-  const kept = storage === "memory" ? "in memory only: gone when the page closes" : persisted ? "IndexedDB, kept" : "IndexedDB";
+  const kept =
+    storage === "memory" ? "in memory only: gone when the page closes" : persisted ? "IndexedDB, kept" : "IndexedDB";
   return [
     ["Passages", documents === 0 ? "0" : number(chunks)],
     ["On disk", bytes(size)],

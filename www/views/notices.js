@@ -1,4 +1,5 @@
 // Messages that stay until they are dismissed: what was added, what was refused and why, what went wrong and what to do.
+// Those about adding stand beside the ways in, those about the library as a whole (key "open") above everything.
 
 import { byId, h, icon } from "../lib/dom.js";
 import { plain } from "../lib/errors.js";
@@ -21,7 +22,6 @@ const LINES = 8;
  * @param {Action} [more.action]
  */
 export function notify(kind, title, { key, text, lines = [], detail, action } = {}) {
-  const list = byId("notices");
   const close = h("button", { type: "button", class: "icon-button small", "aria-label": "Dismiss" }, icon(CROSS));
   const item = h(
     "li",
@@ -30,21 +30,37 @@ export function notify(kind, title, { key, text, lines = [], detail, action } = 
       "div",
       {},
       h("p", {}, h("strong", {}, title), text && ` ${text}`),
-      lines.length > 0 && h("ul", {}, ...lines.slice(0, LINES).map(({ path, why }) => h("li", {}, h("span", { class: "path" }, path), `: ${why}`))),
+      lines.length > 0 &&
+        h(
+          "ul",
+          {},
+          ...lines.slice(0, LINES).map(({ path, why }) => h("li", {}, h("span", { class: "path" }, path), `: ${why}`)),
+        ),
       lines.length > LINES && h("p", {}, `and ${lines.length - LINES} more`),
-      detail && h("details", {}, h("summary", {}, "Details ", h("code", {}, detail.code)), h("p", { class: "detail" }, detail.detail)),
-      action && h("button", { type: "button", class: "button small", onclick: () => (item.remove(), action.run()) }, action.label),
+      detail &&
+        h(
+          "details",
+          {},
+          h("summary", {}, "Details ", h("code", {}, detail.code)),
+          h("p", { class: "detail" }, detail.detail),
+        ),
+      action &&
+        h(
+          "button",
+          { type: "button", class: "button small", onclick: () => (item.remove(), action.run()) },
+          action.label,
+        ),
     ),
     close,
   );
   close.addEventListener("click", () => item.remove());
   if (key) dismiss(key);
-  list.prepend(item);
+  byId(key === "open" ? "alerts" : "notices").prepend(item);
 }
 
 /** Removes the notice with this key, if there is one. @param {string} key */
 export function dismiss(key) {
-  for (const item of byId("notices").children) {
+  for (const item of document.querySelectorAll(".notice")) {
     if (item instanceof HTMLElement && item.dataset.key === key) item.remove();
   }
 }
@@ -53,5 +69,10 @@ export function dismiss(key) {
 export function notifyError(error, { key, doing, action }) {
   console.warn(`${doing}:`, error);
   const { title, advice, code, detail } = plain(error);
-  notify("bad", `${doing} did not work. ${title}`, { text: advice, detail: { code, detail }, ...(key && { key }), ...(action && { action }) });
+  notify("bad", `${doing} did not work. ${title}`, {
+    text: advice,
+    detail: { code, detail },
+    ...(key && { key }),
+    ...(action && { action }),
+  });
 }

@@ -1,6 +1,7 @@
 // A document in full, at the passage that was found.
 
 import { byId, h } from "../lib/dom.js";
+import { marked } from "./marked.js";
 
 /** A very long document is shown around the passage only: laying out all of it would hold up the page. */
 const AROUND = 60_000;
@@ -15,11 +16,17 @@ export function showDocument({ id, title, text }, hit) {
   const [start, end] = hit ? locate(text, hit) : [0, 0];
   const from = Math.max(0, start - AROUND);
   const to = Math.min(text.length, end + AROUND);
-  const mark = h("mark", {}, text.slice(start, end));
+  const found = h("span", { class: "found" }, ...(hit && end > start ? marked(hit.text, hit.ranges) : []));
   const body = byId("reader-text");
-  body.replaceChildren(from > 0 ? "[…]\n" : "", text.slice(from, start), end > start ? mark : "", text.slice(end, to), to < text.length ? "\n[…]" : "");
+  body.replaceChildren(
+    from > 0 ? "[…]\n" : "",
+    text.slice(from, start),
+    found,
+    text.slice(end, to),
+    to < text.length ? "\n[…]" : "",
+  );
   byId("reader", HTMLDialogElement).showModal();
-  if (end > start) mark.scrollIntoView({ block: "center" });
+  if (end > start) found.scrollIntoView({ block: end - start > 1500 ? "start" : "center" });
   else body.scrollTop = 0;
 }
 

@@ -15,7 +15,10 @@ export function reasons({ explanation, chunk, source }) {
   const { sparse, dense, fused, rerank } = /** @type {Explanation} */ (explanation ?? { fused: 0 });
   const rows = [
     ["By words", sparse ? `place ${place(sparse.rank)}, score ${sparse.score.toFixed(2)}` : "not among the candidates"],
-    ["By meaning", dense ? `place ${place(dense.rank)}, similarity ${dense.score.toFixed(3)}` : "not among the candidates"],
+    [
+      "By meaning",
+      dense ? `place ${place(dense.rank)}, similarity ${dense.score.toFixed(3)}` : "not among the candidates",
+    ],
     ["Fused", fused.toFixed(4)],
     ["Reranker", rerank === undefined ? "not read" : rerank.toFixed(2)],
     ["Passage", `number ${chunk + 1}, bytes ${source[0]} to ${source[1]}`],
@@ -37,12 +40,27 @@ const termTable = (terms) =>
     "table",
     {},
     h("caption", { class: "hidden" }, "What each word of the question gave"),
-    h("thead", {}, h("tr", {}, ...["stem", "times here", "passages with it", "score"].map((head) => h("th", { scope: "col" }, head)))),
+    h(
+      "thead",
+      {},
+      h(
+        "tr",
+        {},
+        ...["stem", "times here", "passages with it", "score"].map((head) => h("th", { scope: "col" }, head)),
+      ),
+    ),
     h(
       "tbody",
       {},
       ...terms.map(({ term, tf, df, score }) =>
-        h("tr", {}, h("th", { scope: "row" }, term), h("td", {}, String(Math.round(tf * 10) / 10)), h("td", {}, String(df)), h("td", {}, score.toFixed(2))),
+        h(
+          "tr",
+          {},
+          h("th", { scope: "row" }, term),
+          h("td", {}, String(Math.round(tf * 10) / 10)),
+          h("td", {}, String(df)),
+          h("td", {}, score.toFixed(2)),
+        ),
       ),
     ),
   );

@@ -5,7 +5,7 @@ import { plain } from "../lib/errors.js";
 import { excerpt } from "../lib/excerpt.js";
 import { count, milliseconds } from "../lib/format.js";
 import { keyOf } from "../lib/searching.js";
-import { highlightFragments } from "../pkg/nearfield.js";
+import { marked } from "./marked.js";
 import { reasons } from "./reasons.js";
 import { showTimings } from "./timings.js";
 
@@ -34,7 +34,11 @@ export function mountResults(state, { read, retry }) {
     const key = focused instanceof HTMLElement ? focused.dataset.key : undefined;
     list.replaceChildren(...(answer?.hits.map((hit, at) => item(hit, at + 1, answer, opened, read)) ?? []));
     list.setAttribute("aria-busy", String(answer !== undefined && !answer.final));
-    if (key) [...list.children].find((li) => li instanceof HTMLElement && li.dataset.key === key)?.querySelector("button")?.focus();
+    if (key)
+      [...list.children]
+        .find((li) => li instanceof HTMLElement && li.dataset.key === key)
+        ?.querySelector("button")
+        ?.focus();
     showTimings(answer);
     document.body.toggleAttribute("data-answered", answer !== undefined);
   });
@@ -43,7 +47,10 @@ export function mountResults(state, { read, retry }) {
     const status = byId("status");
     status.replaceChildren(...sentence(answer, searching, retry));
     const hint = byId("hint");
-    hint.textContent = answer || searching || engine === "opening" || !stats?.documents ? "" : "Press / to search, the arrow keys to move through the results.";
+    hint.textContent =
+      answer || searching || engine === "opening" || !stats?.documents
+        ? ""
+        : "Press / to search, the arrow keys to move through the results.";
   });
 }
 
@@ -65,7 +72,11 @@ function sentence(answer, searching, retry) {
     return [`${count(hits.length, "document")} so far, ${next}`];
   }
   if (hits.length === 0) return ["Nothing found. Try other words, or search by meaning."];
-  return [h("strong", {}, count(hits.length, "document")), ` in ${milliseconds(wall)}`, stage === "reranked" ? ", reranked" : ""];
+  return [
+    h("strong", {}, count(hits.length, "document")),
+    ` in ${milliseconds(wall)}`,
+    stage === "reranked" ? ", reranked" : "",
+  ];
 }
 
 /**
@@ -86,7 +97,17 @@ function item(hit, rank, { before }, opened, read) {
   if (opened.whole.has(key)) showWhole();
   else passage.append(short.cutBefore ? "… " : "", ...marked(short.text, short.ranges), short.cutAfter ? " …" : "");
   const isCut = (short.cutBefore || short.cutAfter) && !opened.whole.has(key);
-  const more = isCut && h("button", { type: "button", class: "link", onclick: () => (opened.whole.add(key), showWhole(), /** @type {HTMLElement} */ (more).remove()) }, "Whole passage");
+  const more =
+    isCut &&
+    h(
+      "button",
+      {
+        type: "button",
+        class: "link",
+        onclick: () => (opened.whole.add(key), showWhole(), /** @type {HTMLElement} */ (more).remove()),
+      },
+      "Whole passage",
+    );
 
   const why = h("details", { class: "why", open: opened.why.has(key) }, h("summary", {}, "Why"), reasons(hit));
   why.addEventListener("toggle", () => (why.open ? opened.why.add(key) : opened.why.delete(key)));
@@ -100,11 +121,27 @@ function item(hit, rank, { before }, opened, read) {
       h(
         "header",
         {},
-        h("h3", { id: `hit-${rank}` }, h("button", { type: "button", class: "title", onclick: () => read(hit) }, hit.title || baseName(hit.id))),
-        h("p", { class: "where" }, h("span", { class: "path" }, hit.id), hit.context && h("span", { class: "headings" }, hit.context.split(" > ").join(" › "))),
+        h(
+          "h3",
+          { id: `hit-${rank}` },
+          h("button", { type: "button", class: "title", onclick: () => read(hit) }, hit.title || baseName(hit.id)),
+        ),
+        h(
+          "p",
+          { class: "where" },
+          h("span", { class: "path" }, hit.id),
+          hit.context && h("span", { class: "headings" }, hit.context.split(" > ").join(" › ")),
+        ),
       ),
       passage,
-      h("footer", {}, more, why, h("span", { class: "score", title: "Score: comparable within this answer only" }, hit.score.toFixed(3)), move(rank, before?.get(key))),
+      h(
+        "footer",
+        {},
+        more,
+        why,
+        h("span", { class: "score", title: "Score: comparable within this answer only" }, hit.score.toFixed(3)),
+        move(rank, before?.get(key)),
+      ),
     ),
   );
 }
@@ -114,11 +151,12 @@ function move(rank, before) {
   if (before === undefined || before === rank) return false;
   const up = before > rank;
   const words = `Reranking moved it ${up ? "up" : "down"} ${count(Math.abs(before - rank), "place")}`;
-  return h("span", { class: up ? "move up" : "move down", title: words, role: "img", "aria-label": words }, `${up ? "▲" : "▼"} ${Math.abs(before - rank)}`);
+  return h(
+    "span",
+    { class: up ? "move up" : "move down", title: words, role: "img", "aria-label": words },
+    `${up ? "▲" : "▼"} ${Math.abs(before - rank)}`,
+  );
 }
-
-/** Text nodes and <mark>: whatever a document holds, it stays text. @param {string} text @param {[number, number][]} ranges */
-const marked = (text, ranges) => highlightFragments(text, ranges).map(({ text, mark }) => (mark ? h("mark", {}, text) : text));
 
 /** @param {string} path */
 const baseName = (path) => path.split("/").at(-1) ?? path;

@@ -23,7 +23,9 @@ export function mountSearch(state, searcher, settings) {
 
   /** @returns {import("../lib/searching.js").Choice} */
   const choice = () => ({
-    mode: /** @type {import("../lib/searching.js").Choice["mode"]} */ (modes.find(({ checked }) => checked)?.value ?? "hybrid"),
+    mode: /** @type {import("../lib/searching.js").Choice["mode"]} */ (
+      modes.find(({ checked }) => checked)?.value ?? "hybrid"
+    ),
     rerank: rerank.checked,
     k: Number(k.value),
     type: type.value,
@@ -38,7 +40,11 @@ export function mountSearch(state, searcher, settings) {
   const run = async () => {
     clearTimeout(timer);
     const text = query.value.trim();
-    history.replaceState(null, "", text ? `#${new URLSearchParams({ q: text.slice(0, 500) })}` : location.pathname + location.search);
+    history.replaceState(
+      null,
+      "",
+      text ? `#${new URLSearchParams({ q: text.slice(0, 500) })}` : location.pathname + location.search,
+    );
     const { engine, stats } = state.value;
     if (engine === "opening" || engine === "failed" || !stats?.documents || text === "") {
       searcher.cancel();

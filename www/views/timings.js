@@ -5,12 +5,12 @@ import { milliseconds } from "../lib/format.js";
 
 /** Stages in the order in which they run, with the words for them. */
 const STAGES = [
-  ["embed", "embed question"],
+  ["embed", "embed"],
   ["sparse", "words"],
   ["dense", "meaning"],
   ["fuse", "fuse"],
   ["rerank", "rerank"],
-  ["fetch", "fetch texts"],
+  ["fetch", "fetch"],
 ];
 
 /** @param {import("../lib/searching.js").Answer | undefined} answer */
@@ -24,7 +24,9 @@ export function showTimings(answer) {
   const total = timings.total ?? 0;
   const parts = STAGES.map(([key = "", label = ""]) => ({ key, label, ms: timings[key] ?? 0 }));
   const rest = Math.max(0, total - parts.reduce((sum, { ms }) => sum + ms, 0));
-  const shown = [...parts, { key: "other", label: "other", ms: rest }].filter(({ key, ms }) => ms > 0.005 && (key !== "other" || ms > total / 50));
+  const shown = [...parts, { key: "other", label: "other", ms: rest }].filter(
+    ({ key, ms }) => ms > 0.005 && (key !== "other" || ms > total / 50),
+  );
 
   const bar = h("div", { class: "bars", "aria-hidden": "true" });
   for (const { key, ms } of shown) {
@@ -36,7 +38,12 @@ export function showTimings(answer) {
     "dl",
     { class: "legend", "aria-label": "Time of every stage" },
     ...[...shown, { key: "total", label: "total", ms: total }].map(({ key, label, ms }) =>
-      h("div", { "data-stage": key }, h("dt", {}, h("span", { class: `swatch ${key}`, "aria-hidden": "true" }), label), h("dd", {}, milliseconds(ms))),
+      h(
+        "div",
+        { "data-stage": key },
+        h("dt", {}, h("span", { class: `swatch ${key}`, "aria-hidden": "true" }), label),
+        h("dd", {}, milliseconds(ms)),
+      ),
     ),
   );
   root.replaceChildren(bar, legend);

@@ -1,0 +1,101 @@
+// What the demo says, and still does, when something outside of it fails.
+import assert from "node:assert/strict";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { openPage } from "../tools/fixture.mjs";
+
+/** Opens the demo, gives it one file where `add` says so, and closes everything at the end. */
+async function withDemo({ intercept, add = false }, work) {
+  const opened = await openPage({ path: "/", intercept });
+  const folder = await mkdtemp(join(tmpdir(), "nearfield-files-"));
+  try {
+    const { page } = opened;
+    page.setDefaultTimeout(120_000);
+    const addFile = async (name, text) => {
+      await writeFile(join(folder, name), text);
+      await page.setInputFiles("#pick-files", join(folder, name));
+      await page.waitForSelector("#job", { state: "visible" });
+      await page.waitForSelector("#job", { state: "hidden" });
+    };
+    if (add) {
+      await page.waitForSelector("body[data-state=ready]");
+      await addFile("bread.txt", "Let the dough rise over night in a cool place.");
+    }
+    await work({ ...opened, addFile });
+  } finally {
+    await opened.close();
+    await rm(folder, { recursive: true });
+  }
+}
+
+test("a model that is not there is said plainly, and trying again works", async () => {
+  let broken = true;
+  const intercept = (request, response) => {
+    if (!broken || !request.url.startsWith("/models/")) return false;
+    response.writeHead(404).end();
+    return true;
+  };
+  await withDemo({ intercept }, async ({ page, addFile }) => {
+    await page.waitForSelector("body[data-state=words]");
+    const alert = await page.locator("#alerts").innerText();
+    assert.match(alert, /Loading the model did not work\. A file could not be fetched\./);
+    await page.locator("#alerts summary").click();
+    assert.match(await page.locator("#alerts .detail").innerText(), /config\.json.*404/);
+    assert.equal(await page.locator("#alerts code").first().innerText(), "Network");
+    broken = false;
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.waitForSelector("body[data-state=ready]");
+    await addFile("bread.txt", "Let the dough rise over night in a cool place.");
+    assert.equal(await page.locator("#count").innerText(), "1 document");
+  });
+});
+
+test("a page instead of the model's files is told apart", async () => {
+  const intercept = (request, response) => {
+    if (!request.url.endsWith("model.safetensors")) return false;
+    response.writeHead(200, { "Content-Type": "text/html" }).end("<!doctype html><title>welcome</title>");
+    return true;
+  };
+  await withDemo({ intercept }, async ({ page }) => {
+    await page.waitForSelector("body[data-state=words]");
+    await page.locator("#alerts summary").click();
+    assert.match(await page.locator("#alerts .detail").innerText(), /HTML page instead of the file/);
+  });
+});
+
+test("a library whose models are gone answers by words", async () => {
+  let broken = false;
+  const intercept = (request, response) => {
+    if (!broken || !request.url.startsWith("/models/")) return false;
+    response.writeHead(404).end();
+    return true;
+  };
+  await withDemo({ intercept, add: true }, async ({ page, site }) => {
+    await page.evaluate(async () => {
+      for (const name of await caches.keys()) if (name.startsWith("nearfield-models")) await caches.delete(name);
+    });
+    broken = true;
+    await page.goto(`${site.url}/#q=dough`);
+    await page.reload();
+    await page.waitForSelector("body[data-state=words]");
+    await page.waitForSelector("#results > li");
+    assert.equal(await page.locator("#results .path").innerText(), "bread.txt");
+    assert.equal(await page.locator("input[value=dense]").isDisabled(), true);
+  });
+});
+
+test("a second tab searches, and sees what the first adds", async () => {
+  await withDemo({ add: true }, async ({ page, context, site, addFile, problems }) => {
+    const second = await context.newPage();
+    await second.goto(`${site.url}/#q=dough`);
+    await second.waitForSelector("#results > li");
+    await page.bringToFront();
+    await addFile("chain.md", "# Chain\n\nOil it every few weeks.");
+    await second.waitForFunction(() => document.getElementById("documents").children.length === 2);
+    await second.fill("#query", "oil the chain");
+    await second.waitForFunction(() => document.querySelector("#results .path")?.textContent === "chain.md");
+    assert.deepEqual(problems, []);
+  });
+});
