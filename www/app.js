@@ -53,7 +53,8 @@ const shelf = new Shelf((documents) => state.set({ documents }));
 const library = new Library(onModel);
 const searcher = new Searcher(
   () => library.collection,
-  (answer) => state.set({ answer }),
+  (answer) => state.set({ answer, download: undefined }),
+  onModel,
 );
 
 /** @type {AbortController | undefined} the indexing that runs */

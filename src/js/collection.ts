@@ -100,9 +100,9 @@ export class Collection {
 
   /** The best hits for a query. An empty query has none. */
   async search(query: string, options: SearchOptions = {}): Promise<SearchResult> {
-    const { signal, ...wanted } = this.#searchOptions(options);
+    const { signal, onProgress, ...wanted } = this.#searchOptions(options);
     const request = { query: textArgument(query, "query"), options: forEngine(wanted) };
-    return this.#client.call("search", [request], { signal });
+    return this.#client.call("search", [request], { signal, onProgress });
   }
 
   /**
@@ -113,13 +113,13 @@ export class Collection {
    * for await (const { stage, hits } of db.searchStages("how do I …?", { rerank: true })) render(hits);
    */
   async *searchStages(query: string, options: SearchOptions = {}): AsyncGenerator<SearchStage, void, void> {
-    const { signal, ...wanted } = this.#searchOptions(options);
+    const { signal, onProgress, ...wanted } = this.#searchOptions(options);
     const text = textArgument(query, "query");
     const session = ++Collection.#lastSession;
     const stages = planStages(wanted);
     for (const [index, { stage, options: one }] of stages.entries()) {
       const request = { query: text, options: forEngine(one), session };
-      const result = await this.#client.call("search", [request], { signal });
+      const result = await this.#client.call("search", [request], { signal, onProgress });
       yield { ...result, stage, final: index === stages.length - 1 };
     }
   }

@@ -11,6 +11,7 @@ import {
   isPositive,
   isShape,
   isSignal,
+  isStrategy,
   isString,
   type Check,
 } from "./validate.js";
@@ -30,7 +31,7 @@ const runtime = {
 };
 
 const chunkFields = {
-  strategy: isOneOf("none", "tokens", "sentences", "recursive", "markdown", "html"),
+  strategy: isStrategy,
   size: isPositive,
   overlap: isCount,
 };
@@ -72,7 +73,7 @@ export const checkProgress = isShape(progress);
 const weight = isNumber(0);
 
 export const checkSearch = isShape({
-  ...call,
+  ...progress,
   k: isCount,
   group: isBoolean,
   mode: isOneOf("hybrid", "sparse", "dense"),

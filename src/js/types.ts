@@ -8,13 +8,15 @@ export type Meta = Record<string, MetaValue>;
 export interface Document {
   /** Unique in the collection, not empty; a document with an id that is already there replaces the old one. */
   id: string;
-  /** Plain text, Markdown or HTML, as `chunk.strategy` says. At most 64 MiB of UTF-8. */
+  /** Plain text, Markdown or HTML, as `strategy` says. At most 64 MiB of UTF-8. */
   text: string;
   title?: string | undefined;
   /** Where it can be read. Never fetched. */
   url?: string | undefined;
   /** At most 64 KiB as JSON. */
   meta?: Meta | undefined;
+  /** How this document is cut. Default: `chunk.strategy` of the collection. Not stored. */
+  strategy?: ChunkOptions["strategy"];
 }
 
 /** What a model or an index stage reports while it works. */
@@ -139,7 +141,8 @@ export type Filter = {
   not?: Filter;
 } & { [field: string]: Comparison | FieldFilter | Filter | Filter[] | undefined };
 
-export interface SearchOptions extends CallOptions {
+/** `onProgress` hears of the reranker's download, at its first use. */
+export interface SearchOptions extends ProgressOptions {
   /** Hits wanted. Default 10; more than 10,000 are never returned, and 0 gives none. */
   k?: number | undefined;
   /** True (default): documents, each by its best chunk. False: chunks. */

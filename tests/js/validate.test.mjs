@@ -45,6 +45,7 @@ refused("id must be a string", document({ id: 1, text: "" }), /documents\[3\]\.i
 refused("id must not be empty", document({ id: "", text: "" }), /documents\[3\]\.id is empty/);
 refused("text must be a string", document({ id: "a", text: new Uint8Array(2) }), /documents\[3\]\.text is an object/);
 refused("fields of one's own", document({ id: "a", text: "", lang: "en" }), /field "lang": .* meta/);
+refused("a way of cutting that does not exist", document({ id: "a", text: "", strategy: "html5" }), /\.strategy is "html5"/);
 refused("metadata that is not JSON", document({ id: "a", text: "", meta: { when: new Date(0) } }), /meta\.when/);
 refused("numbers that are not finite", document({ id: "a", text: "", meta: { n: [1, Infinity] } }), /meta\.n\[1\] is Infinity/);
 refused("metadata that holds itself", () => {

@@ -17,6 +17,8 @@ const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 
 /** Arguments with which Node checks the types of src/js. */
 export const checkTypes = [tsc, "--project", root, "--noEmit"];
+/** The same for the JSDoc types of the demo. */
+export const checkDemoTypes = [tsc, "--project", join(root, "tests", "types")];
 
 export async function buildPackage() {
   await esbuild.build({

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { find } from "./browsers.mjs";
 import { build } from "./build.mjs";
 import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
-import { checkTypes } from "./package.mjs";
+import { checkDemoTypes, checkTypes } from "./package.mjs";
 import { cache, root } from "./paths.mjs";
 import { duration, run } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
@@ -63,7 +63,10 @@ const runners = [
     name: "types",
     needs: ["build"],
     build: true,
-    stages: [["types", () => run(process.execPath, checkTypes), checkCounts]],
+    stages: [
+      ["types", () => run(process.execPath, checkTypes), checkCounts],
+      ["types of the demo", () => run(process.execPath, checkDemoTypes), checkCounts],
+    ],
   },
   {
     name: "e2e",

@@ -27,16 +27,19 @@ export const keyOf = (/** @type {Hit} */ { id, chunk }) => `${id}#${chunk}`;
 export class Searcher {
   #collection;
   #show;
+  #onProgress;
   /** @type {AbortController | undefined} */
   #running;
 
   /**
    * @param {() => import("./library.js").Collection} collection
    * @param {(answer: Answer | undefined) => void} show
+   * @param {(event: import("../pkg/nearfield.js").ProgressEvent) => void} onProgress hears of the reranker's download
    */
-  constructor(collection, show) {
+  constructor(collection, show, onProgress) {
     this.#collection = collection;
     this.#show = show;
+    this.#onProgress = onProgress;
   }
 
   cancel() {
@@ -67,7 +70,7 @@ export class Searcher {
     try {
       for await (const { hits, timings, stage, final } of this.#collection().searchStages(
         query,
-        toOptions(choice, signal),
+        toOptions(choice, signal, this.#onProgress),
       )) {
         if (signal.aborted) return;
         if (stage !== "reranked") before = new Map(hits.map((hit, at) => [keyOf(hit), at + 1]));
@@ -86,12 +89,17 @@ export class Searcher {
   }
 }
 
-/** @param {Choice} choice @param {AbortSignal} signal */
-const toOptions = ({ mode, rerank, k, type }, signal) => ({
+/**
+ * @param {Choice} choice
+ * @param {AbortSignal} signal
+ * @param {(event: import("../pkg/nearfield.js").ProgressEvent) => void} onProgress
+ */
+const toOptions = ({ mode, rerank, k, type }, signal, onProgress) => ({
   k,
   mode,
   rerank: rerank ? { top: Math.max(k, RERANK_TOP) } : undefined,
   filter: type ? { type } : undefined,
   explain: true,
   signal,
+  onProgress,
 });
