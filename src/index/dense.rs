@@ -111,3 +111,6 @@ fn scan(probe: &Probe, allowed: Option<&Bitset>, rows: usize, segment: u32, top:
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -248,3 +248,6 @@ impl Test {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -38,3 +38,6 @@ pub use segment::{Segment, SegmentStats};
 pub use sparse::{explain_sparse, sparse_top_k, Leg, SparseQuery, SparseScorer, TermContribution};
 pub use top::Scored;
 pub use vectors::{Metric, Storage, VectorConfig};
+
+#[cfg(test)]
+mod tests;

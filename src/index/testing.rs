@@ -122,3 +122,22 @@ pub fn clustered(random: &mut Random, count: usize, dims: usize, clusters: u32) 
 pub fn some(random: &mut Random, len: u32, share: f32) -> Bitset {
     Bitset::from_ones(len, (0..len).filter(|_| random.unit() < share))
 }
+
+/// Makes the checksums of a frame right again, as far as its table can be followed.
+pub fn repair(frame: &mut [u8]) {
+    let word = |frame: &[u8], at: usize| u32::from_le_bytes(frame[at..at + 4].try_into().unwrap()) as usize;
+    let count = word(frame, 20);
+    let table = 24 + 16usize.saturating_mul(count);
+    if table + 4 > frame.len() {
+        return;
+    }
+    for entry in (24..table).step_by(16) {
+        let (start, len) = (word(frame, entry + 4), word(frame, entry + 8));
+        if let Some(section) = frame.get(start..start.saturating_add(len)) {
+            let crc = crc32fast::hash(section).to_le_bytes();
+            frame[entry + 12..entry + 16].copy_from_slice(&crc);
+        }
+    }
+    let crc = crc32fast::hash(&frame[..table]).to_le_bytes();
+    frame[table..table + 4].copy_from_slice(&crc);
+}

@@ -136,3 +136,6 @@ impl Job {
         Ok(Job { segment, fingerprint, vectors })
     }
 }
+
+#[cfg(all(test, feature = "neural"))]
+mod tests;
