@@ -2,46 +2,23 @@
 //! tabs, full disks, private modes.
 #![cfg(target_arch = "wasm32")]
 
+#[path = "support/in_browser.rs"]
+mod in_browser;
 #[path = "support/store_contract.rs"]
 mod store_contract;
 
+use in_browser::browser_case;
 use nearfield::adapters::indexeddb::{destroy, list, IndexedDbStore};
 use nearfield::codec::FrameWriter;
-use nearfield::pace::LocalFuture;
 use nearfield::store::{Commit, Store};
-use nearfield::{ErrorKind, Result};
-use store_contract::{store_contract, Place};
+use nearfield::ErrorKind;
+use store_contract::store_contract;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-struct InBrowser(&'static str);
-
-impl InBrowser {
-    async fn new(case: &'static str) -> InBrowser {
-        destroy(case).await.unwrap();
-        InBrowser(case)
-    }
-}
-
-impl Place for InBrowser {
-    fn open(&self) -> LocalFuture<'_, Result<Box<dyn Store>>> {
-        Box::pin(async { Ok(Box::new(IndexedDbStore::open(self.0).await?) as Box<dyn Store>) })
-    }
-}
-
-macro_rules! case {
-    ($case:ident) => {
-        #[wasm_bindgen_test]
-        async fn $case() {
-            let place = InBrowser::new(stringify!($case)).await;
-            store_contract::$case(&place).await;
-            destroy(place.0).await.unwrap();
-        }
-    };
-}
-store_contract!(case);
+store_contract!(browser_case);
 
 #[wasm_bindgen(inline_js = r#"
 // Replaces a method until `undo` is called or it has failed `times` times; reports how often it was called.
