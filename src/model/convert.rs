@@ -1,0 +1,65 @@
+//! From the files of a package to the files of a model directory. Everything passes through the same
+//! [`WeightStream`] that loads models, so what is written is what a loader accepts, and has the same digest.
+
+use super::config::ModelCard;
+use super::header::{scale_name, write_header};
+use super::layout::expected_tensors;
+use super::onnx::OnnxWeights;
+use super::stream::WeightStream;
+use super::weights::{Tensor, Weights};
+use crate::error::Result;
+use safetensors::tensor::Dtype;
+
+/// Bytes that are handed to the stream at a time.
+const BLOCK: usize = 1 << 20;
+
+/// A converted model's weights.
+pub struct Converted {
+    /// The quantised `model.safetensors`.
+    pub file: Vec<u8>,
+    /// As in `stream::Finished`.
+    pub digest: String,
+}
+
+/// Quantises a safetensors file. The digest in the card, where there is one, is demanded.
+pub fn from_safetensors(card: &ModelCard, file: &[u8]) -> Result<Converted> {
+    let mut stream = WeightStream::new(card);
+    let mut out = Vec::new();
+    for block in file.chunks(BLOCK) {
+        out.extend_from_slice(&stream.push(block)?);
+    }
+    Ok(Converted { file: out, digest: stream.finish()?.digest })
+}
+
+/// Reads a dynamically quantised ONNX file. The digest in the card, where there is one, is demanded.
+pub fn from_onnx(card: &ModelCard, file: &[u8]) -> Result<Converted> {
+    let weights = OnnxWeights::read(file)?.quantised(&expected_tensors(card))?;
+    from_safetensors(card, &to_safetensors(&weights)?)
+}
+
+/// The full-precision numbers of such an ONNX file, as a safetensors file.
+pub fn onnx_in_full(card: &ModelCard, file: &[u8]) -> Result<Vec<u8>> {
+    to_safetensors(&OnnxWeights::read(file)?.full_precision(&expected_tensors(card))?)
+}
+
+/// Weights as a safetensors file: int8 matrices with their scales, and f32 tensors.
+pub fn to_safetensors(weights: &Weights) -> Result<Vec<u8>> {
+    let (mut header, mut data) = (Vec::new(), Vec::new());
+    for (name, tensor) in weights.iter() {
+        match tensor {
+            Tensor::Float { shape, data: numbers } => {
+                header.push((name.to_string(), Dtype::F32, shape.clone()));
+                data.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            }
+            Tensor::Quant(matrix) => {
+                header.push((name.to_string(), Dtype::I8, tensor.shape()));
+                data.extend(matrix.data.iter().map(|code| *code as u8));
+                header.push((scale_name(name), Dtype::F32, vec![matrix.rows]));
+                data.extend(matrix.scales.iter().flat_map(|scale| scale.to_le_bytes()));
+            }
+        }
+    }
+    let mut out = write_header(header.iter().map(|(name, dtype, shape)| (name.clone(), *dtype, shape.as_slice())))?;
+    out.append(&mut data);
+    Ok(out)
+}
