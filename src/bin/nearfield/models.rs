@@ -5,6 +5,7 @@ use crate::package::Fetcher;
 use clap::{Args, Subcommand};
 use nearfield::adapters::model_dir;
 use nearfield::model::catalogue::{find, Format, Known, MODELS};
+use nearfield::model::config::ModelCard;
 use nearfield::model::convert::{from_onnx, from_safetensors, onnx_in_full};
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::{Error, Result};
@@ -96,7 +97,8 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
             Format::Safetensors => from_safetensors(&card, &files.weights)?,
             Format::Onnx => from_onnx(&card, &files.weights)?,
         };
-        Tokenizer::from_json(&files.tokenizer)?.fits(&card.bert)?;
+        Tokenizer::from_json(&files.tokenizer)?;
+        let card = ModelCard { digest: converted.digest, ..known.card() };
         let config = pretty(&card.config_json())?;
         let parts = [("config.json", &config), ("tokenizer.json", &files.tokenizer), (WEIGHTS, &converted.file)];
         write_whole(&dir, &parts)?;
