@@ -26,3 +26,42 @@ test("the browser has what Nearfield stands on", async () => {
   `);
   assert.deepEqual(has, { simd: true, indexedDB: true, locks: true });
 });
+
+const OPEN = `
+  const { open } = await import("/pkg/nearfield.js");
+  const db = await open("smoke", { embedder: "all-MiniLM-L6-v2", chunk: { strategy: "none" } });`;
+const SEARCH = `
+  const { hits } = await db.search("a feline resting on a rug", { mode: "hybrid", k: 2 });
+  const { documents, build } = await db.stats();
+  await db.close();
+  return { best: hits[0].id, documents, build };`;
+
+test("open, add, search with a real model; the same after a reload, without a second download", async () => {
+  const first = await browser.evaluate(`${OPEN}
+    await db.add([
+      { id: "cat", text: "The cat sat on the mat." },
+      { id: "dog", text: "Dogs bark loudly at night." },
+      { id: "sea", text: "Ships cross the ocean in a week." },
+    ]);
+    ${SEARCH}`);
+  assert.equal(first.best, "cat");
+  assert.equal(first.documents, 3);
+
+  const downloads = () => site.requests.filter((path) => path.endsWith("model.safetensors")).length;
+  const before = downloads();
+  await browser.reload();
+  assert.deepEqual(await browser.evaluate(`${OPEN} ${SEARCH}`), first);
+  assert.equal(downloads(), before);
+});
+
+test("errors carry their codes", async () => {
+  const code = await browser.evaluate(`${OPEN}
+    try {
+      await db.search("cat", { filter: { nowhere: 1 } });
+    } catch (error) {
+      return error.code;
+    } finally {
+      await db.close();
+    }`);
+  assert.equal(code, "InvalidInput");
+});

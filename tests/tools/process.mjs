@@ -6,11 +6,11 @@ import { root } from "./paths.mjs";
 
 /**
  * Runs a program, shows its output as it comes and resolves to `{ code, output }`; a program that cannot be
- * started has code 127. `quiet` keeps the output to itself.
+ * started has code 127. `quiet` keeps the output to itself; `timeout` ends the program after so many milliseconds.
  */
-export function run(command, args, { env = {}, cwd = root, quiet = false } = {}) {
+export function run(command, args, { env = {}, cwd = root, quiet = false, timeout } = {}) {
   return new Promise((done) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], timeout });
     const parts = [];
     const take = (stream) => (data) => {
       parts.push(data);

@@ -32,7 +32,9 @@ export function wasmEnv() {
 
 /** The ordinary way. rustup may not exist, or may not reach its server: that is for the next way. */
 export async function addRustupTarget() {
-  if (which("rustup")) await run("rustup", ["target", "add", TARGET]);
+  if (!which("rustup")) throw new Error("rustup is not installed");
+  const { code } = await run("rustup", ["target", "add", TARGET], { quiet: true, timeout: 300_000 });
+  if (code !== 0) throw new Error("rustup could not download it");
 }
 
 /** The Debian packages that the second way lacks. */
