@@ -1,9 +1,10 @@
 // Rust -> wasm modules. Two are made: one for every browser with simd128, one that also uses relaxed SIMD. Both must have
 // the same interface, so that one JavaScript glue file serves both and the worker only chooses which bytes to load.
-import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { bindgen, pkg, root, target } from "./paths.mjs";
-import { must } from "./process.mjs";
+import { capture, must } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
 
 export const TARGET = "wasm32-unknown-unknown";
@@ -16,7 +17,8 @@ const variants = [
 ];
 
 const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
-const enabled = [
+const OPTIMISE = [
+  "-O3",
   "--enable-simd",
   "--enable-bulk-memory",
   "--enable-sign-ext",
@@ -26,34 +28,54 @@ const enabled = [
   "--enable-reference-types",
 ];
 
-/** Builds both modules into pkg/ and the glue into target/bindgen/ (`#wasm` of the TypeScript sources). */
+/**
+ * Builds both modules into pkg/ and the glue into target/bindgen/ (`#wasm` of the TypeScript sources). Cargo gives both
+ * modules one name, so it would link them anew each time: a stamp over everything that goes in says when not to.
+ */
 export async function buildWasm() {
-  await mkdir(pkg, { recursive: true });
-  const glues = [];
-  for (const { file, rustc, opt } of variants) {
-    await must(
-      "cargo",
-      ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET, ...FEATURES, "--", ...rustc],
-      { env: wasmEnv() },
-    );
-    const out = join(target, "bindgen-out", file);
+  const out = join(target, "modules");
+  const stamp = await stampOf();
+  if ((await readFile(join(out, "stamp"), "utf8").catch(() => "")) !== stamp) {
     await rm(out, { recursive: true, force: true });
-    const module = join(target, TARGET, "release", "nearfield.wasm");
-    await must("wasm-bindgen", ["--target", "web", "--omit-default-module-path", "--out-name", "nearfield", "--out-dir", out, module], { env: wasmEnv() });
-    await must(process.execPath, [wasmOpt, "-O3", ...enabled, ...opt, join(out, "nearfield_bg.wasm"), "-o", join(pkg, file)]);
-    glues.push(await readFile(join(out, "nearfield.js"), "utf8"));
-    await mkdir(bindgen, { recursive: true });
-    await copyFile(join(out, "nearfield.d.ts"), join(bindgen, "nearfield.d.ts"));
+    for (const variant of variants) await compile(variant, join(out, variant.file));
+    const glues = await Promise.all(variants.map(({ file }) => readFile(join(out, file, "nearfield.js"), "utf8")));
+    if (glues.some((glue) => glue !== glues[0])) {
+      throw new Error("wasm-bindgen made different glue for the modules: one glue file cannot serve both");
+    }
+    checkGlue(glues[0]);
+    await writeFile(join(out, "stamp"), stamp);
   }
-  if (glues.some((glue) => glue !== glues[0])) {
-    throw new Error("wasm-bindgen made different glue for the modules: one glue file cannot serve both");
+  await mkdir(pkg, { recursive: true });
+  await mkdir(bindgen, { recursive: true });
+  for (const { file } of variants) await copyFile(join(out, file, file), join(pkg, file));
+  for (const file of ["nearfield.js", "nearfield.d.ts"]) await copyFile(join(out, variants[0].file, file), join(bindgen, file));
+}
+
+/** cargo, wasm-bindgen and wasm-opt, into the folder `out`. */
+async function compile({ file, rustc, opt }, out) {
+  const env = wasmEnv();
+  const cargo = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET, ...FEATURES, "--", ...rustc];
+  await must("cargo", cargo, { env });
+  const bindings = ["--target", "web", "--omit-default-module-path", "--out-name", "nearfield", "--out-dir", out];
+  await must("wasm-bindgen", [...bindings, join(target, TARGET, "release", "nearfield.wasm")], { env });
+  await must(process.execPath, [wasmOpt, ...OPTIMISE, ...opt, join(out, "nearfield_bg.wasm"), "-o", join(out, file)]);
+}
+
+/** Hash of sources, settings and tools. */
+async function stampOf() {
+  const hash = createHash("sha256");
+  const all = await readdir(join(root, "src"), { recursive: true });
+  const sources = all.filter((name) => /\.\w+$/.test(name) && !/^js\b/.test(name)).sort();
+  const settings = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "package-lock.json", "tests/tools/wasm.mjs"];
+  for (const name of [...sources.map((name) => join("src", name)), ...settings]) {
+    hash.update(`${name}\0`).update(await readFile(join(root, name)));
   }
-  await writeFile(join(bindgen, "nearfield.js"), checkedGlue(glues[0]));
+  const { RUSTC = "rustc", ...env } = wasmEnv();
+  return hash.update(capture(RUSTC, ["-vV"], { env }) ?? "").digest("hex");
 }
 
 /** The glue must run under a policy without 'unsafe-eval', so it may hold nothing that compiles text. */
-function checkedGlue(glue) {
+function checkGlue(glue) {
   const found = /\bnew\s+Function\b|\bFunction\s*\(|\beval\s*\(/.exec(glue);
   if (found) throw new Error(`the glue of wasm-bindgen holds \`${found[0]}\`, which a strict content security policy forbids`);
-  return glue;
 }
