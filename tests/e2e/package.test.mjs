@@ -83,7 +83,7 @@ test("a plain page uses it without a build step", async () => {
     join(app, "index.html"),
     '<!doctype html><link rel="icon" href="data:," /><title>waiting</title><script type="module" src="page.mjs"></script>',
   );
-  const { page, problems, close } = await openPage({ path: "/", mounts: [{ at: "/", folder: app }] });
+  const { page, problems, close } = await openPage({ path: "/", mounts: [{ at: "/", folder: app }], policy: "script-src 'self' 'wasm-unsafe-eval'" });
   await page.waitForFunction(() => document.title !== "waiting", undefined, { timeout: 30_000 }).catch(() => {});
   assert.deepEqual(problems, []);
   assert.equal(await page.title(), "dog");

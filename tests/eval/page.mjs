@@ -3,6 +3,11 @@
 import { destroy, evaluate, open } from "/pkg/nearfield.js";
 import { calibrate } from "./calibrate.mjs";
 
+/** Trusted Types let no plain text become the address of a worker. */
+const policy = globalThis.trustedTypes?.createPolicy("eval", { createScriptURL: (url) => url });
+const WORKER = new URL("/pkg/worker.js", location.href).href;
+const worker = () => new Worker(policy?.createScriptURL(WORKER) ?? WORKER, { type: "module" });
+
 const report = (kind, value) => fetch("/report", { method: "POST", body: JSON.stringify({ kind, value }) });
 
 async function* lines(url) {
@@ -48,7 +53,7 @@ async function judged() {
 async function run() {
   const job = await (await fetch("/job")).json();
   const name = "eval";
-  await destroy(name).catch(() => {});
+  await destroy(name, { worker }).catch(() => {});
   const documents = await corpus();
   const { queries, qrels } = await judged();
 
@@ -58,7 +63,7 @@ async function run() {
     shown = performance.now();
     report("progress", `${event.model ? `${event.phase} ${event.model}` : event.phase} ${event.done}/${event.total ?? "?"}`);
   };
-  let db = await open(name, { ...job.open, onProgress });
+  let db = await open(name, { ...job.open, worker, onProgress });
   const tokens = (await db.stats()).tokens;
   const start = performance.now();
   await db.add(documents, { onProgress });
@@ -67,7 +72,7 @@ async function run() {
   if (job.compact) await db.compact();
   await db.close();
 
-  db = await open(name, { ...job.open, onProgress });
+  db = await open(name, { ...job.open, worker, onProgress });
   const pipelines = await evaluate(db, {
     queries,
     qrels,

@@ -23,10 +23,10 @@ export const SITE = [
 /**
  * Opens `path` in a fresh Chromium profile. Returns the Playwright `page` and `context`, the `site` (see serve.mjs),
  * `problems` (page errors, console errors, policy violations) and `close`. `args` are further flags of Chromium;
- * `intercept` answers requests before the files do.
+ * `intercept` answers requests before the files do; `policy` replaces the strict one.
  */
-export async function openPage({ path = "/blank/", args = [], intercept, mounts = SITE } = {}) {
-  const site = await serve(mounts, { intercept });
+export async function openPage({ path = "/blank/", args = [], intercept, policy, mounts = SITE } = {}) {
+  const site = await serve(mounts, { intercept, policy });
   const profile = await mkdtemp(join(tmpdir(), "nearfield-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: find("chromium"),

@@ -15,10 +15,8 @@ const BUDGET = 650 * 1024;
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 
-/** Arguments with which Node checks the types of src/js. */
-export const checkTypes = [tsc, "--project", root, "--noEmit"];
-/** The same for the JSDoc types of the demo. */
-export const checkDemoTypes = [tsc, "--project", join(root, "tests", "types")];
+/** Arguments with which Node checks the types of a folder that has a tsconfig.json. */
+export const typeCheck = (folder) => [tsc, "--project", join(root, folder), "--noEmit"];
 
 export async function buildPackage() {
   await esbuild.build({

@@ -49,13 +49,14 @@ export const DEMO = [
 ];
 
 /**
- * Serves `mounts`, of which the first whose `at` begins the path counts (with `file`: equals it), on 127.0.0.1. `intercept(request, response)`
- * may answer first and then returns true; `requests` collects the paths asked for. Port 0 takes any free one.
+ * Serves `mounts` on 127.0.0.1: the first counts whose `at` begins the path (with `file`: equals it). Port 0 takes any
+ * free one. `intercept(request, response)` may answer first and then returns true; `policy` is the content security
+ * policy. The result's `requests` collects the paths asked for.
  */
-export async function serve(mounts = DEMO, { port = 0, intercept } = {}) {
+export async function serve(mounts = DEMO, { port = 0, intercept, policy = POLICY } = {}) {
   const requests = [];
   const server = createServer(async (request, response) => {
-    response.setHeader("Content-Security-Policy", POLICY);
+    response.setHeader("Content-Security-Policy", policy);
     response.setHeader("X-Content-Type-Options", "nosniff");
     response.setHeader("Referrer-Policy", "no-referrer");
     response.setHeader("Cache-Control", "no-cache");

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { find } from "./browsers.mjs";
 import { build } from "./build.mjs";
 import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
-import { checkDemoTypes, checkTypes } from "./package.mjs";
+import { typeCheck } from "./package.mjs";
 import { cache, root } from "./paths.mjs";
 import { duration, run } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
@@ -60,12 +60,13 @@ const runners = [
     ],
   },
   {
-    name: "types",
+    name: "js",
     needs: ["build"],
     build: true,
     stages: [
-      ["types", () => run(process.execPath, checkTypes), checkCounts],
-      ["types of the demo", () => run(process.execPath, checkDemoTypes), checkCounts],
+      ["types of the package", () => run(process.execPath, typeCheck(".")), checkCounts],
+      ["types of the demo", () => run(process.execPath, typeCheck("tests/types")), checkCounts],
+      ["JavaScript in Node", nodeTests("js"), nodeCounts],
     ],
   },
   {
