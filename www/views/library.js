@@ -24,24 +24,6 @@ export function mountLibrary(state, { remove, read, removeAll, persist }) {
   // On a phone the list would stand between the search and its results.
   if (matchMedia("(max-width: 899px)").matches) details.open = false;
 
-  state.watch(["documents", "stats", "job", "engine"], ({ documents, stats, job, engine }) => {
-    const total = stats?.documents ?? documents.length;
-    document.body.toggleAttribute("data-empty", total === 0 && engine !== "opening");
-    byId("count").textContent = total === 0 ? "nothing yet" : count(total, "document");
-    removeAllButton.hidden = total === 0 && engine !== "failed";
-    removeAllButton.disabled = job !== undefined;
-  });
-
-  state.watch(["documents", "job"], ({ documents, job }) => {
-    const focused = document.activeElement?.closest("li");
-    const at = focused && focused.parentElement === list ? [...list.children].indexOf(focused) : -1;
-    list.replaceChildren(...documents.slice(0, ROWS).map((entry) => row(entry, job !== undefined)));
-    if (documents.length > ROWS)
-      list.append(h("li", { class: "muted" }, `and ${number(documents.length - ROWS)} more`));
-    // Deleting with the keyboard goes on at the same place of the list.
-    if (at >= 0) list.children[Math.min(at, list.children.length - 1)]?.querySelector("button")?.focus();
-  });
-
   /** @param {import("../lib/shelf.js").Entry} entry @param {boolean} busy */
   const row = ({ id, type, bytes: size }, busy) =>
     h(
@@ -66,6 +48,24 @@ export function mountLibrary(state, { remove, read, removeAll, persist }) {
         icon(BIN),
       ),
     );
+
+  state.watch(["documents", "stats", "job", "engine"], ({ documents, stats, job, engine }) => {
+    const total = stats?.documents ?? documents.length;
+    document.body.toggleAttribute("data-empty", total === 0 && engine !== "opening");
+    byId("count").textContent = total === 0 ? "nothing yet" : count(total, "document");
+    removeAllButton.hidden = total === 0 && engine !== "failed";
+    removeAllButton.disabled = job !== undefined;
+  });
+
+  state.watch(["documents", "job"], ({ documents, job }) => {
+    const focused = document.activeElement?.closest("li");
+    const at = focused && focused.parentElement === list ? [...list.children].indexOf(focused) : -1;
+    list.replaceChildren(...documents.slice(0, ROWS).map((entry) => row(entry, job !== undefined)));
+    if (documents.length > ROWS)
+      list.append(h("li", { class: "muted" }, `and ${number(documents.length - ROWS)} more`));
+    // Deleting with the keyboard goes on at the same place of the list.
+    if (at >= 0) list.children[Math.min(at, list.children.length - 1)]?.querySelector("button")?.focus();
+  });
 
   state.watch(["stats"], ({ stats }) => {
     persistButton.hidden =
