@@ -7,7 +7,7 @@ import { index, summarize } from "./lib/indexing.js";
 import { Library } from "./lib/library.js";
 import { loadSample } from "./lib/sample.js";
 import { Searcher } from "./lib/searching.js";
-import { load, save } from "./lib/settings.js";
+import { load, onOtherTab, save } from "./lib/settings.js";
 import { Shelf } from "./lib/shelf.js";
 import { State } from "./lib/state.js";
 import { registerServiceWorker } from "./lib/trusted.js";
@@ -210,6 +210,7 @@ mountLibrary(state, { remove, removeAll, persist, read: (id) => read(id) });
 mountResults(state, { read: (hit) => read(hit.id, hit), retry: search.run });
 mountKeyboard({ clear: search.clear });
 
+onOtherTab("shelf", () => refresh().catch(() => {}));
 addEventListener("online", () => state.set({ online: true }));
 addEventListener("offline", () => state.set({ online: false }));
 addEventListener("beforeunload", (event) => {

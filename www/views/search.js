@@ -26,7 +26,7 @@ export function mountSearch(state, searcher, settings) {
     mode: /** @type {import("../lib/searching.js").Choice["mode"]} */ (
       modes.find(({ checked }) => checked)?.value ?? "hybrid"
     ),
-    rerank: rerank.checked,
+    rerank: rerank.checked && !rerank.disabled,
     k: Number(k.value),
     type: type.value,
   });
@@ -53,9 +53,7 @@ export function mountSearch(state, searcher, settings) {
     }
     const mine = ++runs;
     state.set({ searching: true });
-    const wanted = choice();
-    // Without the model there are only the words.
-    await searcher.search(text, engine === "words" ? { ...wanted, mode: "sparse", rerank: false } : wanted);
+    await searcher.search(text, choice());
     if (mine === runs) state.set({ searching: false });
   };
   let runs = 0;
@@ -79,11 +77,18 @@ export function mountSearch(state, searcher, settings) {
     run();
   });
 
-  state.watch(["engine", "searching"], ({ engine, searching }) => {
-    for (const mode of modes) mode.disabled = engine === "words" && mode.value !== "sparse";
-    rerank.disabled = engine === "words";
-    form.toggleAttribute("data-searching", searching);
+  // Without the model there are only the words; once it is there, what was chosen before holds again.
+  let before = choice().mode;
+  state.watch(["engine"], ({ engine }) => {
+    const lacking = engine === "words";
+    if (lacking && !rerank.disabled) before = choice().mode;
+    for (const mode of modes) {
+      mode.disabled = lacking && mode.value !== "sparse";
+      if (lacking || rerank.disabled) mode.checked = mode.value === (lacking ? "sparse" : before);
+    }
+    rerank.disabled = lacking;
   });
+  state.watch(["searching"], ({ searching }) => form.toggleAttribute("data-searching", searching));
 
   return { run, clear };
 }
