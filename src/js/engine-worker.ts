@@ -10,7 +10,7 @@ import { Session } from "./session.js";
 import type { ChunkOptions, Document, Meta, Stats, VerifyReport } from "./types.js";
 import { compile, instantiate, type Instance, type Role } from "./wasm.js";
 import { announceDestruction } from "./tabs.js";
-import { withLock } from "./writer.js";
+import { PATIENCE, Writer } from "./writer.js";
 
 export function serveEngine(port: Port): void {
   const worker = new EngineWorker();
@@ -83,7 +83,7 @@ class EngineWorker {
     list: async () => (await this.#start()).wasm.listCollections(),
     destroy: async ({ signal }, name: string) => {
       const { wasm } = await this.#start();
-      await withLock(name, signal, async () => {
+      await new Writer(name).run(signal, PATIENCE, async () => {
         announceDestruction(name);
         await yieldToEvents();
         await wasm.destroy(name);

@@ -2,7 +2,7 @@
 // its pool over a port of their own, which the page made.
 
 import type { Bundle } from "./models.js";
-import type { Chunk, ChunkOptions, Document, Hit, Meta, Stats, VerifyReport } from "./types.js";
+import type { Chunk, ChunkOptions, Document, Meta, SearchResult, Stats, VerifyReport } from "./types.js";
 import type { Compiled, Role } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
@@ -53,7 +53,7 @@ export interface EngineMethods {
   delete(ids: string[]): number;
   get(id: string): Document | undefined;
   updateMeta(id: string, meta: Meta): void;
-  search(request: SearchRequest): { hits: Hit[]; timings: Record<string, number> };
+  search(request: SearchRequest): SearchResult;
   stats(): Stats;
   verify(): VerifyReport;
   compact(): void;

@@ -64,6 +64,7 @@ export const checkOpen = isShape({
   chunk: isShape(chunkFields),
   language: isString,
   storage: isOneOf("indexeddb", "memory"),
+  device: isOneOf("auto", "wasm"),
 });
 
 export const checkCall = isShape(call);

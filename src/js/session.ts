@@ -3,17 +3,20 @@
 import { NearfieldError } from "./errors.js";
 import type { Compute } from "./compute.js";
 import type { HeldModel } from "./held-model.js";
+import { Maintenance } from "./maintenance.js";
 import { pause } from "./pace.js";
 import type { CustomEmbedder, HostMethods, SearchRequest, Setup } from "./protocol.js";
 import type { CallContext, Peer } from "./rpc.js";
 import { Tabs } from "./tabs.js";
 import type { Document, Meta, ProgressEvent } from "./types.js";
 import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
-import { Writer } from "./writer.js";
+import { PATIENCE, Writer, type Turn } from "./writer.js";
 
-/** A call of the page in progress. */
+/** A call in progress, of the page or of our own maintenance. */
 interface Running {
   context: CallContext;
+  /** For calls that write. */
+  turn: Turn | undefined;
   started: number;
   /** `Compute.tokens` when it began. */
   tokens: number;
@@ -36,6 +39,7 @@ export class Session {
   #calls = new Map<number, Running>();
   /** Scores of the search that is shown stage by stage, by text. */
   #memo: { session: number; query: string; scores: Map<string, number> } | undefined;
+  #maintenance: Maintenance;
   /** Another tab has committed since we last looked. */
   #stale = false;
   #destroyed = false;
@@ -46,6 +50,9 @@ export class Session {
     this.#compute = compute;
     this.#host = host;
     this.#writer = new Writer(setup.name);
+    this.#maintenance = new Maintenance((context) => {
+      return this.#exclusively(context, Infinity, (call) => this.#engine.maintain(call));
+    });
   }
 
   static async open(
@@ -94,6 +101,7 @@ export class Session {
   /** Running calls are aborted; what they have committed stays. */
   async close(): Promise<void> {
     this.#tabs?.close();
+    this.#maintenance.stop();
     this.#cancel(new NearfieldError("Aborted", "the collection was closed"));
     this.#compute.close();
     await this.#engine.close();
@@ -113,19 +121,28 @@ export class Session {
     return tokenizer;
   }
 
-  async #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
-    return this.#track(context, async (call) => {
+  #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
+    const freshly = async (call: number) => {
       if (this.#stale) {
         this.#stale = false;
         await this.#engine.refresh(call);
       }
       return work(call);
-    }, memo);
+    };
+    return this.#track(context, freshly, { memo });
   }
 
-  #write<T>(context: CallContext, work: (call: number) => Promise<T>): Promise<T> {
-    return this.#writer.run(context.signal, () => {
-      return this.#track(context, async (call) => {
+  async #write<T>(context: CallContext, work: (call: number) => Promise<T>): Promise<T> {
+    try {
+      return await this.#exclusively(context, PATIENCE, work);
+    } finally {
+      this.#maintenance.schedule();
+    }
+  }
+
+  #exclusively<T>(context: CallContext, patience: number, work: (call: number) => Promise<T>): Promise<T> {
+    return this.#writer.run(context.signal, patience, (turn) => {
+      const onNewest = async (call: number) => {
         await this.#engine.refresh(call);
         try {
           return await work(call);
@@ -133,14 +150,19 @@ export class Session {
           // Also after a failure: batches before it may have been committed.
           this.#tabs?.announce();
         }
-      });
+      };
+      return this.#track(context, onNewest, { turn });
     });
   }
 
-  async #track<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
+  async #track<T>(
+    context: CallContext,
+    work: (call: number) => Promise<T>,
+    { turn, memo }: { turn?: Turn | undefined; memo?: Running["memo"] } = {},
+  ): Promise<T> {
     if (this.#destroyed) throw new NearfieldError("NotFound", `the collection "${this.#setup.name}" was destroyed`);
     const started = performance.now();
-    this.#calls.set(context.id, { context, started, tokens: this.#compute.tokens, committed: 0, memo });
+    this.#calls.set(context.id, { context, turn, memo, started, tokens: this.#compute.tokens, committed: 0 });
     try {
       return await work(context.id);
     } finally {
@@ -154,6 +176,7 @@ export class Session {
       return;
     }
     this.#destroyed = true;
+    this.#maintenance.stop();
     this.#cancel(new NearfieldError("NotFound", "the collection was destroyed"));
     this.#engine.close().catch(() => {});
   }
@@ -175,13 +198,23 @@ export class Session {
       progress: (call, event) => this.#progress(this.#running(call), event),
       embed: (call, texts, role) => this.#embed(this.#running(call).context, texts, role),
       score: (call, query, texts) => this.#score(this.#running(call), query, texts),
-      buildGraph: (call, job) => this.#compute.buildGraph(job, this.#running(call).context.signal),
+      buildGraph: (call, job) => this.#buildGraph(call, job),
     };
   }
 
   async #embed({ signal, progress }: CallContext, texts: string[], role: Role): Promise<Float32Array> {
     if (this.#embedder) return this.#compute.embed(this.#embedder, texts, role, signal, progress);
     return this.#host.call("embed", [texts, role], { signal });
+  }
+
+  /** Building takes up to minutes and needs nothing but the job, so others may write meanwhile. */
+  async #buildGraph(call: number, job: Uint8Array): Promise<Uint8Array> {
+    const { context, turn } = this.#running(call);
+    const build = () => this.#compute.buildGraph(job, context.signal);
+    if (!turn) return build();
+    const graph = await turn.lend(build);
+    await this.#engine.refresh(call);
+    return graph;
   }
 
   async #score({ context, memo }: Running, query: string, texts: string[]): Promise<Float32Array> {

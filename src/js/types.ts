@@ -119,6 +119,8 @@ export interface OpenOptions extends RuntimeOptions {
   language?: string | undefined;
   /** "indexeddb" is the default; "memory" keeps nothing after `close`. Without IndexedDB (private windows), memory is used and `stats().storage` says so. */
   storage?: "indexeddb" | "memory" | undefined;
+  /** What models run on. Default "auto". */
+  device?: "auto" | "wasm" | undefined;
 }
 
 export type Comparison = string | number | boolean | null;
@@ -179,7 +181,7 @@ export interface SearchOptions extends ProgressOptions {
   filter?: Filter | undefined;
   /** Add to each hit how its score came about. */
   explain?: boolean | undefined;
-  /** False: hits have ids and scores only. Default true. */
+  /** False: hits have `id`, `chunk` and `score` only, and no text is read. Default true. */
   text?: boolean | undefined;
 }
 
@@ -190,17 +192,17 @@ export interface Hit {
   chunk: number;
   /** Higher is better. Comparable within one answer only. */
   score: number;
-  /** Text of the chunk. */
+  /** Text of the chunk. This and all that follows is missing with `text: false`. */
   text: string;
-  /** Headings above it, as "A > B". */
-  context?: string | undefined;
+  /** Headings above it, as "A > B"; empty without. */
+  context: string;
   title?: string | undefined;
   url?: string | undefined;
   /** Where words of the query stand: UTF-16 offsets into `text`, sorted and apart. See {@link highlightFragments}. */
   ranges: [start: number, end: number][];
   /** UTF-8 byte span in the document as it was added. */
   source: [start: number, end: number];
-  meta?: Meta | undefined;
+  meta: Meta;
   explanation?: unknown;
 }
 
@@ -208,6 +210,10 @@ export interface SearchResult {
   hits: Hit[];
   /** Milliseconds by stage; `total` is the time in the engine. */
   timings: Record<string, number>;
+  /** What was searched: "sparse" where "hybrid" was asked for and there are no vectors. */
+  mode: "hybrid" | "sparse" | "dense";
+  /** Number of the commit that answered. */
+  generation: number;
 }
 
 export interface SearchStage extends SearchResult {
@@ -237,13 +243,19 @@ export interface ModelInfo {
 }
 
 export interface Stats {
+  /** Documents that can be found. */
   documents: number;
+  /** Chunks, those of deleted documents included until they are merged away. */
   chunks: number;
-  segments: number;
+  /** Deleted documents that still take up space. */
+  deleted: number;
+  segments: { id: number; documents: number; chunks: number; bytes: number; [more: string]: unknown }[];
   /** Number of the last commit. */
   generation: number;
   /** Bytes stored. */
   bytes: number;
+  /** Parts that could not be read, with the reason; the rest answers. */
+  broken: string[];
   /** Where the collection is kept. "memory" also where IndexedDB cannot be used: nothing survives `close`. */
   storage: "indexeddb" | "memory";
   /** Whether the browser promised not to evict this origin's storage; undefined while it was not asked. */

@@ -40,7 +40,9 @@ export const isPositive = isNumber(1, { integer: true });
 export const isOneOf = (...names: string[]): Check =>
   test((v) => names.includes(v as string), names.map((name) => `"${name}"`).join(" or "));
 
-/** The first check that matches decides nothing: any that passes is enough. */
+export const isStrategy = isOneOf("none", "tokens", "sentences", "recursive", "markdown", "html");
+
+/** At least one of the checks passes. */
 export const isAny = (expected: string, ...checks: Check[]): Check =>
   test((value) => checks.some((check) => passes(check, value)), expected);
 
@@ -87,8 +89,6 @@ export function textsArgument(value: unknown, path: string): string[] {
   if (!Array.isArray(value)) throw wrong(path, value, "an array of strings");
   return value.map((text, index) => textArgument(text, `${path}[${index}]`));
 }
-
-export const isStrategy = isOneOf("none", "tokens", "sentences", "recursive", "markdown", "html");
 
 const DOCUMENT_FIELDS = ["id", "text", "title", "url", "meta", "strategy"];
 

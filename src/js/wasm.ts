@@ -2,7 +2,7 @@
 
 import * as glue from "#wasm";
 import { NearfieldError } from "./errors.js";
-import type { Chunk, Document, Hit, ModelInfo } from "./types.js";
+import type { Chunk, Document, ModelInfo, SearchResult } from "./types.js";
 
 /** Hands control back to the event loop where that is due; rejects when the call was aborted. */
 export type Pause = () => Promise<void> | undefined;
@@ -49,10 +49,12 @@ export interface WasmEngine {
   delete(call: number, ids: string[]): Promise<number>;
   get(call: number, id: string): Promise<Document | undefined>;
   updateMeta(call: number, id: string, meta: object): Promise<void>;
-  search(call: number, query: string, options: object): Promise<{ hits: Hit[]; timings: Record<string, number> }>;
+  search(call: number, query: string, options: object): Promise<SearchResult>;
   stats(call: number): Promise<Record<string, unknown>>;
   verify(call: number): Promise<Record<string, unknown>>;
   compact(call: number): Promise<void>;
+  /** One step of merging or graph building; true if there may be more to do. */
+  maintain(call: number): Promise<boolean>;
   /** Reads the newest generation; true if it is another than before. */
   refresh(call: number): Promise<boolean>;
   close(): Promise<void>;

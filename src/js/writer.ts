@@ -1,54 +1,78 @@
-// One writer at a time: writes of this collection queue up here, and a Web Lock keeps out other tabs.
+// One writer at a time: the writes of this collection queue up here, and a Web Lock keeps out other tabs.
 
 import { aborted, NearfieldError } from "./errors.js";
 
-/** Milliseconds that a write waits for another tab to finish. */
-const PATIENCE = 2_000;
+/** Milliseconds that somebody waits for another tab to finish writing. */
+export const PATIENCE = 2_000;
 
-export const lockName = (collection: string): string => `nearfield:${collection}:writer`;
+/** The right to write. */
+export interface Turn {
+  /** Lets others write while `work` runs; then waits, as long as it takes, for the next turn. */
+  lend<T>(work: () => Promise<T>): Promise<T>;
+}
 
 export class Writer {
-  #name: string;
+  #collection: string;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(collection: string) {
-    this.#name = collection;
+    this.#collection = collection;
   }
 
-  /** Runs `work` as the only writer. Throws Locked when another tab does not make room in time. */
-  run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const turn = this.#last.then(() => withLock(this.#name, signal, work));
-    this.#last = turn.catch(() => {});
-    return turn;
+  /** Runs `work` as the only writer. Throws Locked when another tab does not make room within `patience` milliseconds. */
+  async run<T>(signal: AbortSignal, patience: number, work: (turn: Turn) => Promise<T>): Promise<T> {
+    let release = await this.#acquire(signal, patience);
+    try {
+      return await work({
+        lend: async (rest) => {
+          release();
+          const result = await rest();
+          release = await this.#acquire(signal, Infinity);
+          return result;
+        },
+      });
+    } finally {
+      release();
+    }
+  }
+
+  /** Waits for the turn in this worker, then for the lock among tabs. */
+  #acquire(signal: AbortSignal, patience: number): Promise<() => void> {
+    const turn = this.#last.then(() => acquireLock(this.#collection, signal, patience));
+    this.#last = turn.then(({ released }) => released).catch(() => {});
+    return turn.then(({ release }) => release);
   }
 }
 
-export async function withLock<T>(collection: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+interface Held {
+  release(): void;
+  released: Promise<void>;
+}
+
+async function acquireLock(collection: string, signal: AbortSignal, patience: number): Promise<Held> {
   if (signal.aborted) throw aborted(signal);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => (release = resolve));
   // Insecure origins have no locks; the store's compare-and-set still lets only one of two writers win.
-  if (!navigator.locks) return work();
-  const patience = new AbortController();
-  const stop = () => patience.abort();
-  const timer = setTimeout(stop, PATIENCE);
+  if (!navigator.locks) return { release, released };
+
+  const waiting = new AbortController();
+  const stop = () => waiting.abort();
+  const timer = patience < Infinity ? setTimeout(stop, patience) : undefined;
   signal.addEventListener("abort", stop);
-  const settle = () => {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  };
-  let started = false;
   try {
-    return (await navigator.locks.request(lockName(collection), { signal: patience.signal }, () => {
-      started = true;
-      settle();
-      return work();
-    })) as T;
+    await new Promise<void>((granted, failed) => {
+      const hold = () => (granted(), released);
+      navigator.locks.request(`nearfield:${collection}:writer`, { signal: waiting.signal }, hold).catch(failed);
+    });
+    return { release, released };
   } catch (error) {
-    if (started) throw error;
     if (signal.aborted) throw aborted(signal);
-    if (!patience.signal.aborted) throw error;
-    const message = `another tab has been writing to "${collection}" for more than ${PATIENCE / 1000} s; try again later`;
+    if (!waiting.signal.aborted) throw error;
+    const message = `another tab has been writing to "${collection}" for more than ${patience / 1000} s; try again later`;
     throw new NearfieldError("Locked", message);
   } finally {
-    settle();
+    clearTimeout(timer);
+    signal.removeEventListener("abort", stop);
   }
 }
