@@ -8,6 +8,7 @@ import type { Setup } from "./protocol.js";
 import { checkCall, checkProgress, checkSearch } from "./schema.js";
 import { engineSetup, withoutUndefined } from "./setup.js";
 import { slices } from "./slices.js";
+import { requireWorkers } from "./spawn.js";
 import { planStages } from "./stages.js";
 import type {
   CallOptions,
@@ -42,6 +43,7 @@ export class Collection {
   /** @internal Use {@link open}. */
   static async open(name: string, options: OpenOptions): Promise<Collection> {
     const { embedder, signal, onProgress } = options;
+    requireWorkers(options.worker);
     const setup = engineSetup(name, options);
     const client = new EngineClient({
       worker: options.worker,

@@ -7,6 +7,7 @@ import type { EngineMethods } from "./protocol.js";
 import type { CallOptions as RpcOptions } from "./rpc.js";
 import { checkCallWithWorker, checkChunk, checkEmbed, checkRerank } from "./schema.js";
 import { modelSource, withoutUndefined, workerCount } from "./setup.js";
+import { requireWorkers } from "./spawn.js";
 import type { CallOptions, Chunk, ChunkOptions, RuntimeOptions } from "./types.js";
 import { textArgument, textsArgument } from "./validate.js";
 
@@ -28,6 +29,7 @@ async function using<K extends keyof EngineMethods>(
   args: Parameters<EngineMethods[K]>,
   options: RpcOptions = {},
 ) {
+  requireWorkers(runtime.worker);
   const workers = workerCount(runtime.workers);
   if (!factories.has(runtime.worker)) factories.set(runtime.worker, factories.size);
   const key = `${factories.get(runtime.worker)} ${workers}`;

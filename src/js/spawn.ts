@@ -77,10 +77,13 @@ export function spawn(
   return { worker, end };
 }
 
+/** Says plainly what is missing on a server, where importing is fine and opening is not. */
+export function requireWorkers(factory: WorkerFactory | undefined): void {
+  if (factory || typeof Worker !== "undefined") return;
+  throw new NearfieldError("Unsupported", "workers do not exist here: Nearfield runs in browsers (importing it is safe anywhere)");
+}
+
 function start(factory: WorkerFactory): Worker {
-  if (factory === defaultFactory && typeof Worker === "undefined") {
-    throw new NearfieldError("Unsupported", "workers do not exist here: Nearfield runs in browsers (importing it is safe anywhere)");
-  }
   try {
     return factory();
   } catch (cause) {

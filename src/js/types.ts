@@ -235,8 +235,8 @@ export interface ModelInfo {
   name: string;
   /** SHA-256 in hex. Equal digests: comparable vectors. */
   digest: string;
-  kind: "embedder" | "reranker";
-  /** Length of a vector; 1 for rerankers. */
+  kind: "bi-encoder" | "cross-encoder";
+  /** Length of a vector. */
   dims: number;
   /** Longest input in tokens. */
   maxTokens: number;

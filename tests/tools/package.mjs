@@ -9,6 +9,13 @@ import { pkg, root, target } from "./paths.mjs";
 
 /** What users import, and the worker that it starts: entry in src/js -> file in pkg/. */
 const entries = { nearfield: "src/js/index.ts", worker: "src/js/worker.ts" };
+/** The element is built on the public interface, which the page may also use: it imports that file, not a copy. */
+const shared = {
+  name: "shared",
+  setup(build) {
+    build.onResolve({ filter: /^\.\/index\.js$/ }, () => ({ path: "./nearfield.js", external: true }));
+  },
+};
 const modules = ["nearfield.wasm", "nearfield-relaxed.wasm"];
 /** One module and all JavaScript, gzip -9, in bytes: what a visitor downloads. */
 const BUDGET = 650 * 1024;
@@ -19,9 +26,8 @@ const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
 export const typeCheck = (folder) => [tsc, "--project", join(root, folder), "--noEmit"];
 
 export async function buildPackage() {
-  await esbuild.build({
+  const options = {
     absWorkingDir: root,
-    entryPoints: entries,
     outdir: pkg,
     bundle: true,
     format: "esm",
@@ -29,13 +35,15 @@ export async function buildPackage() {
     minify: true,
     legalComments: "none",
     logLevel: "warning",
-  });
+  };
+  await esbuild.build({ ...options, entryPoints: entries });
+  await esbuild.build({ ...options, entryPoints: { element: "src/js/element.ts" }, plugins: [shared] });
   await writeTypes();
   await writeManifest();
   for (const file of ["README.md", "LICENSE-MIT", "LICENSE-APACHE"]) await copyFile(join(root, file), join(pkg, file));
 }
 
-/** Declarations of what the public entry reaches, and of nothing else. */
+/** Declarations of what the public entries reach, and of nothing else. */
 async function writeTypes() {
   const all = join(target, "types");
   await rm(all, { recursive: true, force: true });
@@ -46,7 +54,7 @@ async function writeTypes() {
   );
   const types = join(pkg, "types");
   await rm(types, { recursive: true, force: true });
-  const waiting = [join(all, "index.d.ts")];
+  const waiting = [join(all, "index.d.ts"), join(all, "element.d.ts")];
   const seen = new Set(waiting);
   for (const file of waiting) {
     const text = await readFile(file, "utf8");
@@ -65,19 +73,20 @@ async function writeTypes() {
 async function writeManifest() {
   const cargo = await readFile(join(root, "Cargo.toml"), "utf8");
   const field = (name) => new RegExp(`^${name} = "(.*)"$`, "m").exec(cargo)?.[1];
-  const files = ["nearfield.js", "worker.js", ...modules];
+  const files = ["nearfield.js", "worker.js", ...modules, "element.js"];
   const manifest = {
     name: "nearfield",
     version: field("version"),
     description: field("description"),
     license: field("license"),
     type: "module",
-    sideEffects: false,
+    sideEffects: ["./element.js", "./worker.js"],
     main: "./nearfield.js",
     types: "./types/index.d.ts",
     exports: {
       ".": { types: "./types/index.d.ts", default: "./nearfield.js" },
       ...Object.fromEntries(files.slice(1).map((file) => [`./${file}`, `./${file}`])),
+      "./element.js": { types: "./types/element.d.ts", default: "./element.js" },
       "./package.json": "./package.json",
     },
     files: [...files, "types"],

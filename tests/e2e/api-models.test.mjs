@@ -1,0 +1,208 @@
+// Real models through the public interface: loading, caching and all that a server can do wrong; the pool of workers.
+import assert from "node:assert/strict";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { models } from "../tools/paths.mjs";
+import { openApi } from "./support/api.mjs";
+
+const MINILM = "all-MiniLM-L6-v2";
+const RERANKER = "ms-marco-MiniLM-L-12-v2";
+
+const CATS = [
+  { id: "feline", text: "The small feline slept on the warm windowsill all afternoon." },
+  { id: "stocks", text: "Share prices fell sharply after the central bank raised interest rates." },
+  { id: "recipe", text: "Whisk the eggs, fold in the flour and bake for twenty minutes." },
+];
+
+let browser;
+let page;
+/** Answers for paths under /models/ or /broken/, set by a test. */
+let answer = () => undefined;
+
+before(async () => {
+  const intercept = async (request, response) => {
+    const reply = await answer(new URL(request.url, "http://localhost").pathname);
+    if (!reply) return false;
+    response.writeHead(reply.status ?? 200, { "Content-Type": reply.type ?? "application/octet-stream" });
+    response.end(reply.body ?? "");
+    return true;
+  };
+  browser = await openApi({ intercept });
+  page = browser.page;
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+test("words that differ and mean the same are found; the model is downloaded once", async () => {
+  const first = await page.evaluate(async ([embedder, documents]) => {
+    const events = [];
+    const db = await t.open("meaning", { embedder, onProgress: (event) => events.push(event) });
+    await db.add(documents);
+    const found = async (query) => (await db.search(query, { mode: "dense" })).hits[0].id;
+    const ids = [await found("a sleeping cat"), await found("economy and finance"), await found("how to make a cake")];
+    const stats = await db.stats();
+    await db.close();
+    const last = events.filter(({ phase }) => phase === "download").at(-1);
+    return { ids, last, stats };
+  }, [MINILM, CATS]);
+  assert.deepEqual(first.ids, ["feline", "stocks", "recipe"]);
+  const { size } = await stat(join(models, MINILM, "model.safetensors"));
+  assert.deepEqual([first.last.unit, first.last.done, first.last.total, first.last.model], ["bytes", size, size, MINILM]);
+  assert.equal(first.stats.embedder.name, MINILM);
+  assert.ok(first.stats.tokens > 30);
+
+  // From here on the server has no models: everything must come from the cache.
+  answer = (path) => (path.startsWith("/models/") ? { status: 500 } : undefined);
+  const again = await page.evaluate(async (embedder) => {
+    const db = await t.open("meaning", { embedder });
+    const { hits } = await db.search("a sleeping cat");
+    await db.close();
+    return hits[0].id;
+  }, MINILM);
+  answer = () => undefined;
+  assert.equal(again, "feline");
+});
+
+test("a damaged copy in the cache is noticed and replaced", async () => {
+  const before = browser.site.requests.length;
+  const id = await page.evaluate(async (embedder) => {
+    const cache = await caches.open("nearfield-models-1");
+    const request = (await cache.keys()).find(({ url }) => url.includes("weights"));
+    const bytes = new Uint8Array(await (await cache.match(request)).arrayBuffer());
+    bytes[bytes.length >> 1] ^= 1;
+    await cache.put(request, new Response(bytes));
+    const db = await t.open("meaning", { embedder });
+    const { hits } = await db.search("a sleeping cat", { mode: "dense" });
+    await db.close();
+    return hits[0].id;
+  }, MINILM);
+  assert.equal(id, "feline");
+  assert.ok(browser.site.requests.slice(before).includes(`/models/${MINILM}/model.safetensors`));
+});
+
+const refused = (name, embedder, reply, code, message) =>
+  test(name, async () => {
+    answer = reply;
+    const options = { embedder, models: { cache: false }, storage: "memory" };
+    const failure = await page.evaluate(async (options) => t.failure(t.open("refused", options)), options);
+    answer = () => undefined;
+    assert.equal(failure.code, code, failure.message);
+    assert.match(failure.message, message);
+  });
+
+const file = (name) => readFile(join(models, MINILM, name));
+const broken = (replace) => async (path) => {
+  const name = path.startsWith("/broken/") && path.slice("/broken/".length);
+  return name ? (await replace(name)) ?? { body: await file(name) } : undefined;
+};
+
+refused("a model that nobody knows", "all-MiniLM-L6-v3", () => undefined, "InvalidInput", /unknown model "all-MiniLM-L6-v3".*all-MiniLM-L6-v2/);
+refused("a server that has no such model", "/nowhere/", () => undefined, "Network", /\/nowhere\/config\.json.*404/);
+refused("a server that answers with a page", "/broken/", broken((name) => name === "config.json" && { type: "text/html", body: "<!doctype html>" }), "Network", /config\.json.*HTML/);
+refused("a page that calls itself JSON", "/broken/", broken((name) => name === "config.json" && { type: "application/json", body: "<!doctype html>" }), "Network", /config\.json.*HTML/);
+refused("a page in place of the weights", "/broken/", broken((name) => name === "model.safetensors" && { type: "text/html", body: "<!doctype html>" }), "Network", /model\.safetensors.*HTML/);
+refused("weights that are not there", "/broken/", broken((name) => name === "model.safetensors" && { status: 404 }), "Network", /model\.safetensors.*404/);
+refused("weights that end too early", "/broken/", broken(async (name) => name === "model.safetensors" && { body: (await file(name)).subarray(0, 5_000_000) }), "Integrity", /\d/);
+refused("weights with a flipped bit", "/broken/", broken(async (name) => {
+  if (name !== "model.safetensors") return undefined;
+  const body = await file(name);
+  body[body.length >> 1] ^= 1;
+  return { body };
+}), "Integrity", /digest/);
+refused("an architecture that is not supported", "/broken/", broken((name) => name === "config.json" && { body: '{"architectures":["T5EncoderModel"],"model_type":"t5"}' }), "Unsupported", /t5/i);
+
+test("a download that is aborted", async () => {
+  answer = (path) => (path.endsWith("/config.json") ? new Promise((resolve) => setTimeout(() => resolve(undefined), 3000)) : undefined);
+  const { code, took } = await page.evaluate(async (embedder) => {
+    const start = performance.now();
+    const options = { embedder, models: { cache: false }, signal: AbortSignal.timeout(200) };
+    const { code } = await t.failure(t.open("impatient", options));
+    return { code, took: performance.now() - start };
+  }, MINILM);
+  answer = () => undefined;
+  assert.equal(code, "Aborted");
+  assert.ok(took < 1000, `took ${took} ms`);
+});
+
+test("the pool embeds what one worker would, in the same order, though workers are killed", async () => {
+  const outcome = await page.evaluate(async (embedder) => {
+    const texts = t.documents(120, 60).map(({ text }) => text);
+    const alone = await t.embed(texts, { embedder, workers: 0, worker: t.worker });
+    const before = t.workers.length;
+    const pooled = t.embed(texts, { embedder, workers: 2, worker: t.worker });
+    // The third worker of this call is the second of its pool.
+    while (t.workers.length < before + 3) await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    t.workers.at(-1).terminate();
+    const rows = await pooled;
+    const worst = Math.max(...rows.flatMap((row, i) => Array.from(row, (value, j) => Math.abs(value - alone[i][j]))));
+    return { count: rows.length, dims: rows[0].length, worst, started: t.workers.length - before };
+  }, MINILM);
+  assert.deepEqual([outcome.count, outcome.dims], [120, 384]);
+  assert.ok(outcome.worst < 1e-5, `differs by ${outcome.worst}`);
+  assert.ok(outcome.started >= 4, "the killed worker was replaced");
+});
+
+test("indexing does not block the page, and a query does not wait behind it; an abort ends it within 100 ms", async () => {
+  const outcome = await page.evaluate(async (embedder) => {
+    const db = await t.open("busy-index", { embedder });
+    await db.add(t.documents(20));
+    await db.search("warm up");
+    const controller = new AbortController();
+    let speed;
+    const latencies = [];
+    let failure;
+    const longest = await t.longestBlock(async () => {
+      const adding = t.failure(db.add(t.documents(5000, 100), { signal: controller.signal, onProgress: (e) => (speed = e.tokensPerSecond ?? speed) }));
+      await new Promise((resolve) => setTimeout(resolve, 3000));
+      for (let i = 0; i < 10; i++) {
+        const start = performance.now();
+        await db.search("rust and wasm");
+        latencies.push(performance.now() - start);
+      }
+      const start = performance.now();
+      controller.abort();
+      failure = { ...(await adding), took: performance.now() - start };
+    });
+    const { workers } = await db.stats();
+    await db.close();
+    await t.destroy("busy-index", { worker: t.worker });
+    latencies.sort((a, b) => a - b);
+    return { longest, median: latencies[5], failure, workers, speed };
+  }, MINILM);
+  assert.equal(outcome.failure.code, "Aborted");
+  assert.ok(outcome.failure.took < 100, `aborting took ${outcome.failure.took} ms`);
+  assert.ok(outcome.median < 1000, `a query took ${outcome.median} ms`);
+  assert.ok(outcome.workers.running >= 1 && outcome.speed > 0, JSON.stringify(outcome));
+  assert.ok(outcome.longest < 250, `blocked for ${outcome.longest} ms`);
+});
+
+test("reranking reads query and passage together", async () => {
+  const outcome = await page.evaluate(async ([embedder, reranker]) => {
+    const passages = ["Berlin is well known for its museums.", "Berlin has 3,520,031 registered inhabitants.", "New York has many museums."];
+    const alone = await t.rerank("How many people live in Berlin?", passages, { reranker, worker: t.worker });
+    const db = await t.open("rerank", { embedder, reranker });
+    await db.add(passages.map((text, i) => ({ id: `p${i}`, text })));
+    const stages = [];
+    for await (const { stage, final, hits } of db.searchStages("How many people live in Berlin?", { rerank: true })) {
+      stages.push([stage, final, hits[0].id]);
+    }
+    const { timings } = await db.search("How many people live in Berlin?", { rerank: { top: 3 } });
+    await db.close();
+    await t.destroy("rerank", { worker: t.worker });
+    return { order: alone.map(({ index }) => index), scores: alone.map(({ score }) => score), stages, timings };
+  }, [MINILM, RERANKER]);
+  assert.equal(outcome.order[0], 1);
+  assert.ok(outcome.scores[0] > 5 && outcome.scores[1] < 0, `${outcome.scores}`);
+  assert.deepEqual(outcome.stages.map(([stage, final]) => [stage, final]), [
+    ["sparse", false],
+    ["fused", false],
+    ["reranked", false],
+    ["reranked", true],
+  ]);
+  assert.equal(outcome.stages.at(-1)[2], "p1");
+  assert.ok(outcome.timings.rerank > 0);
+});
