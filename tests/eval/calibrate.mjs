@@ -10,7 +10,7 @@ export async function calibrate(build) {
   for (let round = 0; round < 5; round++) {
     const start = performance.now();
     let operations = 0;
-    while (performance.now() - start < 100) operations += multiply(1);
+    while (performance.now() - start < 100) operations += multiply(20);
     best = Math.max(best, operations / (performance.now() - start) / 1e6);
   }
   return best;

@@ -28,22 +28,29 @@ export const SITE = [
 export async function openPage({ path = "/blank/", args = [], intercept, policy, mounts = SITE } = {}) {
   const site = await serve(mounts, { intercept, policy });
   const profile = await mkdtemp(join(tmpdir(), "nearfield-"));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: find("chromium"),
-    args: [...chromiumArgs(), ...args],
-    headless: true,
-  });
-  const page = context.pages()[0] ?? (await context.newPage());
-  const problems = [];
-  page.on("pageerror", (error) => problems.push(`page error: ${error.stack ?? error}`));
-  page.on("console", (message) => {
-    if (message.type() === "error") problems.push(`console: ${message.text()} (${message.location().url})`);
-  });
-  await page.goto(site.url + path);
+  let context;
   const close = async () => {
-    await context.close();
+    await context?.close();
     await site.close();
     await rm(profile, { recursive: true, force: true, maxRetries: 3 });
   };
-  return { page, context, site, problems, close };
+  try {
+    context = await chromium.launchPersistentContext(profile, {
+      executablePath: find("chromium"),
+      args: [...chromiumArgs(), ...args],
+      headless: true,
+    });
+    const page = context.pages()[0] ?? (await context.newPage());
+    const problems = [];
+    page.on("pageerror", (error) => problems.push(`page error: ${error.stack ?? error}`));
+    page.on("console", (message) => {
+      if (message.type() === "error") problems.push(`console: ${message.text()} (${message.location().url})`);
+    });
+    await page.goto(site.url + path);
+    return { page, context, site, problems, close };
+  } catch (error) {
+    // A server left open would keep the test's process alive.
+    await close();
+    throw error;
+  }
 }

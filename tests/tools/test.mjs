@@ -42,7 +42,7 @@ function nodeTests(folder, env = {}) {
     const files = readdirSync(join(root, "tests", folder)).filter((name) => name.endsWith(".test.mjs"));
     const match = options.match ? ["--test-name-pattern", options.match] : [];
     const paths = files.map((name) => join("tests", folder, name));
-    return run(process.execPath, ["--test", "--test-concurrency=1", "--test-reporter=spec", ...match, ...paths], {
+    return run(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=900000", "--test-reporter=spec", ...match, ...paths], {
       env: { NEARFIELD_CACHE: cache, ...env },
     });
   };
