@@ -22,3 +22,18 @@ impl Pacer for Unpaced {
         Box::pin(std::future::ready(Ok(())))
     }
 }
+
+/// Time, for measurements only: nothing that is computed depends on it.
+pub trait Clock {
+    /// Milliseconds since some fixed point.
+    fn now_ms(&self) -> f64;
+}
+
+/// A clock that stands still: for tests, and where nobody asks for timings.
+pub struct Stopped;
+
+impl Clock for Stopped {
+    fn now_ms(&self) -> f64 {
+        0.0
+    }
+}

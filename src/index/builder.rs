@@ -1,6 +1,5 @@
 //! Collects documents and seals them into the bytes of one segment.
 
-use super::analysis::Analyzer;
 use super::catalog::{CatalogBuilder, ChunkRef, DocRef};
 use super::columns::{finite, ColumnsBuilder};
 use super::document::{Document, Meta};
@@ -10,6 +9,7 @@ use super::segment::{self, Segment};
 use super::vectors::{VectorConfig, VectorsBuilder};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::text::Analyzer;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 

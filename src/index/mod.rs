@@ -6,7 +6,6 @@
 
 pub mod document;
 
-mod analysis;
 mod bitset;
 mod builder;
 mod catalog;

@@ -2,6 +2,7 @@
 //! that a misspelt option is found and not silently ignored.
 
 use crate::error::{Error, Result};
+use crate::index::{DenseMode, DenseParams};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 
@@ -85,18 +86,6 @@ impl Default for Bm25Options {
     }
 }
 
-/// How vectors are searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum VectorSearch {
-    /// By graph where a segment has one and it pays.
-    Auto,
-    /// Exactly, by scanning.
-    Flat,
-    /// By graph wherever there is one.
-    Hnsw,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RerankOptions {
@@ -126,9 +115,9 @@ pub struct SearchOptions {
     pub depth: Option<usize>,
     /// Matryoshka prefix of this query: the first so many dimensions.
     pub dims: Option<usize>,
-    pub vectors: VectorSearch,
+    pub vectors: DenseMode,
     /// Candidates the graph search keeps; higher is slower and finds more.
-    pub ef: Option<usize>,
+    pub ef: usize,
     pub rerank: Option<RerankOptions>,
     pub filter: Option<serde_json::Value>,
     pub explain: bool,
@@ -147,8 +136,8 @@ impl Default for SearchOptions {
             fusion: FusionOptions::default(),
             depth: None,
             dims: None,
-            vectors: VectorSearch::Auto,
-            ef: None,
+            vectors: DenseMode::Auto,
+            ef: DenseParams::default().ef,
             rerank: None,
             filter: None,
             explain: false,

@@ -1,0 +1,339 @@
+//! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
+
+use super::services::Services;
+use super::write::mismatch;
+use super::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{explain_sparse, Document, Filter, Meta, SparseQuery, TermContribution};
+use crate::limits;
+use crate::model::{Embedder, Role};
+use crate::search::options::{Mode, SearchOptions};
+use crate::search::retrieve::{allowed, candidates, dense_leg, legs, scorer, sparse_leg, Candidate, Standing};
+use crate::search::snapshot::Snapshot;
+use crate::text::highlight;
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Hit {
+    pub id: String,
+    /// Number of the chunk within its document.
+    pub chunk: u32,
+    /// Higher is better; its scale depends on the mode. After reranking it is the cross-encoder's logit, and hits
+    /// that were not reranked follow below the lowest one.
+    pub score: f32,
+    #[serde(flatten)]
+    pub content: Option<Content>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+/// What is read from the store for a hit.
+#[derive(Clone, Debug, Serialize)]
+pub struct Content {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    pub meta: Meta,
+    /// Headings above the chunk.
+    pub context: String,
+    pub text: String,
+    /// Parts of `text` that match the query, as UTF-16 offsets.
+    pub ranges: Vec<[u32; 2]>,
+    /// Bytes of the document as it was added.
+    pub source: [usize; 2],
+}
+
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Explanation {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<SparseExplanation>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dense: Option<Place>,
+    /// The score before reranking.
+    pub fused: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rerank: Option<f32>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    pub rank: usize,
+    pub score: f32,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SparseExplanation {
+    pub rank: usize,
+    pub score: f32,
+    pub terms: Vec<TermContribution>,
+}
+
+/// Milliseconds of each stage.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Timings {
+    pub embed: f64,
+    pub sparse: f64,
+    pub dense: f64,
+    pub fuse: f64,
+    pub rerank: f64,
+    pub fetch: f64,
+    pub total: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Found {
+    pub hits: Vec<Hit>,
+    pub timings: Timings,
+    /// What was searched: `sparse` where `hybrid` was asked for and the collection has no vectors.
+    pub mode: Mode,
+    pub generation: u64,
+}
+
+impl Engine {
+    /// The document as it is stored: of HTML, its text.
+    pub async fn get(&self, id: &str) -> Result<Option<Document>> {
+        let snapshot = self.snapshot();
+        let Some((at, doc)) = snapshot.find(id) else { return Ok(None) };
+        let view = &snapshot.views[at];
+        let page = self.page(view, doc).await?;
+        let found = view.segment.doc(doc)?;
+        Ok(Some(Document {
+            id: found.id.to_owned(),
+            text: page.text(&view.segment, doc)?.to_owned(),
+            title: found.title.map(str::to_owned),
+            url: found.url.map(str::to_owned),
+            meta: found.meta()?,
+        }))
+    }
+
+    pub async fn search(&self, query: &str, options: SearchOptions, services: &Services<'_>) -> Result<Found> {
+        let mut watch = Watch::start(services);
+        let options = options.checked()?;
+        if query.len() > limits::QUERY_BYTES {
+            return Err(Error::limit(format!("a query of {} bytes, at most {}", query.len(), limits::QUERY_BYTES)));
+        }
+        let snapshot = self.snapshot();
+        let filter = options.filter.as_ref().map(Filter::parse).transpose()?;
+        if let Some(filter) = &filter {
+            snapshot.check_fields(filter.fields())?;
+        }
+        let options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, ..options };
+        let blank = query.trim().is_empty();
+        let terms = if blank { Vec::new() } else { self.terms(query) };
+        let vector = match options.mode {
+            Mode::Sparse => None,
+            _ if blank => None,
+            _ => self.query_vector(query, &snapshot, services).await?,
+        };
+        watch.lap(|t| &mut t.embed);
+        services.pacer.pause().await?;
+
+        let allowed = allowed(&snapshot, filter.as_ref());
+        let mut depth = options.leg_depth();
+        let ranked = loop {
+            let sparse = match options.mode {
+                Mode::Dense => Vec::new(),
+                _ => sparse_leg(&snapshot, &allowed, &terms, &options, depth),
+            };
+            watch.lap(|t| &mut t.sparse);
+            let dense = match &vector {
+                Some(vector) => dense_leg(&snapshot, &allowed, vector, &options, depth)?,
+                None => Vec::new(),
+            };
+            watch.lap(|t| &mut t.dense);
+            services.pacer.pause().await?;
+            let ranked = candidates(&snapshot, &sparse, &dense, &options)?;
+            watch.lap(|t| &mut t.fuse);
+            // Long documents may fill a leg with their chunks: look deeper until there are k documents or no more.
+            let exhausted = sparse.len() < depth && dense.len() < depth;
+            if ranked.len() >= options.k || exhausted || depth >= limits::HITS {
+                break ranked;
+            }
+            depth = (depth * 4).min(limits::HITS);
+        };
+        let ranked = match options.rerank {
+            Some(rerank) if !blank && options.k > 0 => {
+                self.rerank(query, &snapshot, ranked, rerank.top, services).await?
+            }
+            _ => ranked.into_iter().map(|candidate| (candidate, None)).collect(),
+        };
+        watch.lap(|t| &mut t.rerank);
+        let words: HashSet<String> = terms.iter().map(|(term, _)| term.clone()).collect();
+        let mut hits = Vec::new();
+        for (candidate, logit) in ranked.into_iter().take(options.k) {
+            let mut hit = self.hit(&snapshot, &candidate, logit, &words, &options).await?;
+            if options.explain {
+                let all = legs(&snapshot, &allowed);
+                let sparse = SparseQuery { terms: &terms, scorer: scorer(&options) };
+                let place = candidate.place;
+                let terms = |standing: Standing| SparseExplanation {
+                    rank: standing.rank,
+                    score: standing.score,
+                    terms: explain_sparse(&all, place.view, place.chunk, &sparse),
+                };
+                hit.explanation = Some(Explanation {
+                    sparse: candidate.sparse.map(terms),
+                    dense: candidate.dense.map(|Standing { rank, score }| Place { rank, score }),
+                    fused: candidate.score,
+                    rerank: logit,
+                });
+            }
+            hits.push(hit);
+        }
+        watch.lap(|t| &mut t.fetch);
+        let generation = snapshot.manifest.generation;
+        Ok(Found { hits, timings: watch.finish(), mode: options.mode, generation })
+    }
+
+    /// The query's terms, repeated ones with their count as weight. Of very many, the first.
+    fn terms(&self, query: &str) -> Vec<(String, f32)> {
+        let mut terms: Vec<(String, f32)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        self.analyzer.analyze(query, &mut |term, _| match known.get(term) {
+            Some(&at) => terms[at].1 += 1.0,
+            None if terms.len() < limits::QUERY_TERMS => {
+                known.insert(term.to_owned(), terms.len());
+                terms.push((term.to_owned(), 1.0));
+            }
+            None => {}
+        });
+        terms
+    }
+
+    async fn query_vector(
+        &self,
+        query: &str,
+        snapshot: &Snapshot,
+        services: &Services<'_>,
+    ) -> Result<Option<Vec<f32>>> {
+        let Some(embedder) = services.embedder.filter(|_| snapshot.manifest.embedder.is_some()) else {
+            return Ok(None);
+        };
+        let mut vector = embedder.embed(&[query.to_owned()], Role::Query, services.pacer).await?;
+        let (found, expected) = (vector.len(), embedder.info().dims);
+        if found != expected {
+            return Err(Error::invalid(format!("the embedder returned {found} numbers for a query, not {expected}")));
+        }
+        vector.truncate(self.settings().vectors.dims.unwrap_or(expected));
+        Ok(Some(vector))
+    }
+
+    /// Reads the first `top` candidates with the cross-encoder and puts them in its order, the others behind them.
+    async fn rerank(
+        &self,
+        query: &str,
+        snapshot: &Snapshot,
+        ranked: Vec<Candidate>,
+        top: usize,
+        services: &Services<'_>,
+    ) -> Result<Vec<(Candidate, Option<f32>)>> {
+        let reranker =
+            services.reranker.ok_or_else(|| Error::invalid("rerank: the collection was opened without a reranker"))?;
+        let mut passages = Vec::new();
+        for candidate in ranked.iter().take(top) {
+            let view = &snapshot.views[candidate.place.view as usize];
+            let chunk = view.segment.chunk(candidate.place.chunk)?;
+            let page = self.page(view, chunk.doc).await?;
+            passages.push(page.text(&view.segment, chunk.doc)?[chunk.span].to_owned());
+        }
+        if passages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let logits = reranker.score(query, &passages, services.pacer).await?;
+        if logits.len() != passages.len() || logits.iter().any(|logit| !logit.is_finite()) {
+            let message = format!("the reranker returned {} scores for {} passages", logits.len(), passages.len());
+            return Err(Error::invalid(message));
+        }
+        let mut rest = ranked;
+        let tail = rest.split_off(passages.len());
+        let mut head: Vec<(Candidate, Option<f32>)> = rest.into_iter().zip(logits.into_iter().map(Some)).collect();
+        head.sort_by(|a, b| b.1.unwrap_or_default().total_cmp(&a.1.unwrap_or_default()));
+        head.extend(tail.into_iter().map(|candidate| (candidate, None)));
+        // Not reranked means not known to be better: scores go on falling below the last logit.
+        let mut below = head.iter().filter_map(|(_, logit)| *logit).fold(f32::INFINITY, f32::min);
+        for (candidate, _) in head.iter_mut().filter(|(_, logit)| logit.is_none()) {
+            below -= 1.0;
+            candidate.score = below;
+        }
+        Ok(head)
+    }
+
+    async fn hit(
+        &self,
+        snapshot: &Snapshot,
+        candidate: &Candidate,
+        logit: Option<f32>,
+        words: &HashSet<String>,
+        options: &SearchOptions,
+    ) -> Result<Hit> {
+        let view = &snapshot.views[candidate.place.view as usize];
+        let chunk = view.segment.chunk(candidate.place.chunk)?;
+        let doc = view.segment.doc(chunk.doc)?;
+        let content = match options.text {
+            false => None,
+            true => {
+                let page = self.page(view, chunk.doc).await?;
+                let text = &page.text(&view.segment, chunk.doc)?[chunk.span];
+                let ranges = highlight(text, words, &self.analyzer);
+                Some(Content {
+                    title: doc.title.map(str::to_owned),
+                    url: doc.url.map(str::to_owned),
+                    meta: doc.meta()?,
+                    context: chunk.context.to_owned(),
+                    text: text.to_owned(),
+                    ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect(),
+                    source: [chunk.source.start, chunk.source.end],
+                })
+            }
+        };
+        let number = candidate.place.chunk - view.segment.doc_chunks(chunk.doc).start;
+        let score = logit.unwrap_or(candidate.score);
+        Ok(Hit { id: doc.id.to_owned(), chunk: number, score, content, explanation: None })
+    }
+}
+
+/// Hybrid search falls back to its lexical half where the collection has no vectors, or where only lexical answers
+/// can be right because the collection's vectors are another model's. Asking for vectors alone then is an error.
+fn effective_mode(options: &SearchOptions, snapshot: &Snapshot, services: &Services<'_>) -> Result<Mode> {
+    if options.mode == Mode::Sparse || snapshot.views.is_empty() {
+        return Ok(options.mode);
+    }
+    let offered = services.embedder.map(Embedder::info);
+    match (&snapshot.manifest.embedder, offered) {
+        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(options.mode),
+        (Some(stored), Some(offered)) => Err(mismatch(Some(stored), Some(offered))),
+        _ if options.mode == Mode::Hybrid => Ok(Mode::Sparse),
+        (None, _) => Err(Error::new(ErrorKind::InvalidInput, "dense search: the collection has no vectors")),
+        (_, None) => {
+            Err(Error::new(ErrorKind::InvalidInput, "dense search: the collection was opened without its embedder"))
+        }
+    }
+}
+
+struct Watch<'a> {
+    services: &'a Services<'a>,
+    start: f64,
+    last: f64,
+    timings: Timings,
+}
+
+impl<'a> Watch<'a> {
+    fn start(services: &'a Services<'a>) -> Watch<'a> {
+        let now = services.clock.now_ms();
+        Watch { services, start: now, last: now, timings: Timings::default() }
+    }
+
+    /// Adds the time since the last lap to one stage.
+    fn lap(&mut self, stage: impl Fn(&mut Timings) -> &mut f64) {
+        let now = self.services.clock.now_ms();
+        *stage(&mut self.timings) += now - self.last;
+        self.last = now;
+    }
+
+    fn finish(mut self) -> Timings {
+        self.timings.total = self.services.clock.now_ms() - self.start;
+        self.timings
+    }
+}

@@ -1,0 +1,91 @@
+//! What a collection was created with. Stored in its manifest; what shaped the bytes can not be changed afterwards.
+
+use crate::error::{Error, Result};
+use crate::index::{Metric, Storage};
+use crate::limits;
+use crate::text::{ChunkOptions, Strategy};
+use serde::{Deserialize, Serialize};
+
+/// Whether segments get a graph.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphPolicy {
+    /// From the size at which a graph is faster than a scan.
+    #[default]
+    Auto,
+    /// Never.
+    Flat,
+    /// Always, however small.
+    Hnsw,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct VectorSettings {
+    pub storage: Storage,
+    /// Stored dimensions, a prefix of the model's; all of them by default.
+    pub dims: Option<usize>,
+    pub metric: Metric,
+    pub index: GraphPolicy,
+}
+
+impl Default for VectorSettings {
+    fn default() -> VectorSettings {
+        VectorSettings { storage: Storage::Int8, dims: None, metric: Metric::Cosine, index: GraphPolicy::Auto }
+    }
+}
+
+/// All optional: what is not said is taken from the stored collection, or from the defaults for a new one.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Wanted {
+    pub language: Option<String>,
+    pub chunk: Option<ChunkOptions>,
+    pub vectors: Option<VectorSettings>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    pub language: String,
+    pub chunk: ChunkOptions,
+    pub vectors: VectorSettings,
+}
+
+impl Settings {
+    /// Of a new collection.
+    pub fn new(wanted: Wanted) -> Settings {
+        let chunk = wanted.chunk.unwrap_or(ChunkOptions { strategy: Strategy::Markdown, size: 256, overlap: 32 });
+        let language = wanted.language.unwrap_or_else(|| "en".to_owned());
+        Settings { language, chunk, vectors: wanted.vectors.unwrap_or_default() }
+    }
+
+    /// Of a stored collection that is opened with `wanted`. How documents are cut and which graphs are built may
+    /// change; the language and the form of the vectors may not, since stored and new segments must agree.
+    pub fn reopened(mut self, wanted: Wanted) -> Result<Settings> {
+        let differs = |what: &str, stored: &str, asked: &str| {
+            let advice = "destroy it first, or use another name";
+            Err(Error::invalid(format!("the collection was created with {what} {stored}, not {asked}; {advice}")))
+        };
+        if let Some(language) = wanted.language.filter(|language| *language != self.language) {
+            return differs("language", &self.language, &language);
+        }
+        if let Some(vectors) = wanted.vectors {
+            let form = |v: &VectorSettings| format!("{:?} vectors, {:?}, dims {:?}", v.storage, v.metric, v.dims);
+            if form(&vectors) != form(&self.vectors) {
+                return differs("", &form(&self.vectors), &form(&vectors));
+            }
+            self.vectors.index = vectors.index;
+        }
+        self.chunk = wanted.chunk.unwrap_or(self.chunk);
+        Ok(self)
+    }
+
+    pub fn check(&self) -> Result<()> {
+        match self.vectors.dims {
+            Some(dims) if dims == 0 || dims > limits::VECTOR_DIMS => {
+                Err(Error::invalid(format!("vectors.dims is {dims}, must be 1 to {}", limits::VECTOR_DIMS)))
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! First-stage retrieval over a snapshot: the lexical leg, the vector leg, and their fusion into candidates.
+
+use super::fusion::{fuse, Ranking};
+use super::options::{Mode, SearchOptions, SparseKind};
+use super::snapshot::Snapshot;
+use crate::error::Result;
+use crate::index::{
+    dense_top_k, sparse_top_k, Bitset, DenseLeg, DenseParams, Filter, Leg, Scored, SparseQuery, SparseScorer,
+};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// A chunk of a snapshot: position of its view, number within its segment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Place {
+    pub view: u32,
+    pub chunk: u32,
+}
+
+/// Where a leg put a candidate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// From 1.
+    pub rank: usize,
+    pub score: f32,
+}
+
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// The chunk that stands for the document (the one its better leg ranked higher), or the chunk itself.
+    pub place: Place,
+    pub score: f32,
+    pub sparse: Option<Standing>,
+    pub dense: Option<Standing>,
+}
+
+/// The chunks that deletions and the filter leave, by view; `None`: all of them.
+pub fn allowed(snapshot: &Snapshot, filter: Option<&Filter>) -> Vec<Option<Rc<Bitset>>> {
+    let of_view = |view: &super::snapshot::View| match filter {
+        None => view.live.clone(),
+        Some(filter) => {
+            let mut chunks = view.segment.expand(&filter.evaluate(&view.segment));
+            if let Some(live) = &view.live {
+                chunks.intersect(live);
+            }
+            Some(Rc::new(chunks))
+        }
+    };
+    snapshot.views.iter().map(of_view).collect()
+}
+
+pub fn scorer(options: &SearchOptions) -> SparseScorer {
+    let bm25 = options.bm25;
+    match options.sparse {
+        SparseKind::Tfidf => SparseScorer::TfIdf,
+        SparseKind::Bm25 => {
+            SparseScorer::Bm25 { k1: bm25.k1, b: bm25.b, title_weight: bm25.title, body_weight: bm25.body }
+        }
+    }
+}
+
+pub fn sparse_leg(
+    snapshot: &Snapshot,
+    allowed: &[Option<Rc<Bitset>>],
+    terms: &[(String, f32)],
+    options: &SearchOptions,
+    depth: usize,
+) -> Vec<Scored> {
+    let legs: Vec<Leg> = legs(snapshot, allowed);
+    sparse_top_k(&legs, &SparseQuery { terms, scorer: scorer(options) }, depth)
+}
+
+pub fn legs<'a>(snapshot: &'a Snapshot, allowed: &'a [Option<Rc<Bitset>>]) -> Vec<Leg<'a>> {
+    let pairs = snapshot.views.iter().zip(allowed);
+    pairs.map(|(view, allowed)| Leg { segment: &view.segment, allowed: allowed.as_deref() }).collect()
+}
+
+pub fn dense_leg(
+    snapshot: &Snapshot,
+    allowed: &[Option<Rc<Bitset>>],
+    query: &[f32],
+    options: &SearchOptions,
+    depth: usize,
+) -> Result<Vec<Scored>> {
+    let pairs = snapshot.views.iter().zip(allowed);
+    let legs: Vec<DenseLeg> = pairs
+        .map(|(view, allowed)| DenseLeg {
+            segment: &view.segment,
+            graph: view.graph.as_deref(),
+            allowed: allowed.as_deref(),
+        })
+        .collect();
+    dense_top_k(&legs, query, DenseParams { dims: options.dims, ef: options.ef, mode: options.vectors }, depth)
+}
+
+/// One ranking of candidates from both legs. With `group`, chunks first become documents in each leg, by their best
+/// chunk, so that a long document has one voice.
+pub fn candidates(
+    snapshot: &Snapshot,
+    sparse: &[Scored],
+    dense: &[Scored],
+    options: &SearchOptions,
+) -> Result<Vec<Candidate>> {
+    let key = |place: Place| match options.group {
+        true => Ok(Place { chunk: snapshot.views[place.view as usize].segment.chunk(place.chunk)?.doc, ..place }),
+        false => Ok(place),
+    };
+    let (sparse, dense) = (ranking(sparse, key)?, ranking(dense, key)?);
+    let weights = options.fusion.weights;
+    let items = |leg: &[Entry]| leg.iter().map(|entry| (entry.key, entry.score)).collect::<Vec<_>>();
+    let fused = match options.mode {
+        Mode::Sparse => items(&sparse),
+        Mode::Dense => items(&dense),
+        Mode::Hybrid => {
+            let legs = [(weights.sparse, items(&sparse)), (weights.dense, items(&dense))];
+            let voices: Vec<_> = legs.iter().map(|(weight, items)| Ranking { weight: *weight, items }).collect();
+            fuse(&voices, &options.fusion)
+        }
+    };
+    let by_key = |leg: &[Entry]| -> HashMap<Place, (usize, Place, f32)> {
+        leg.iter().enumerate().map(|(index, entry)| (entry.key, (index + 1, entry.place, entry.score))).collect()
+    };
+    let (sparse, dense) = (by_key(&sparse), by_key(&dense));
+    let candidate = |(key, score): (Place, f32)| {
+        let (sparse, dense) = (sparse.get(&key), dense.get(&key));
+        let best = [dense, sparse].into_iter().flatten().min_by_key(|found| found.0);
+        let standing = |found: Option<&(usize, Place, f32)>| found.map(|&(rank, _, score)| Standing { rank, score });
+        let place = best.map_or(key, |found| found.1);
+        Candidate { place, score, sparse: standing(sparse), dense: standing(dense) }
+    };
+    Ok(fused.into_iter().map(candidate).collect())
+}
+
+struct Entry {
+    key: Place,
+    place: Place,
+    score: f32,
+}
+
+/// The first entry of each key, in order.
+fn ranking(scored: &[Scored], key: impl Fn(Place) -> Result<Place>) -> Result<Vec<Entry>> {
+    let mut seen = HashSet::new();
+    let mut entries = Vec::with_capacity(scored.len());
+    for scored in scored {
+        let place = Place { view: scored.segment, chunk: scored.chunk };
+        let key = key(place)?;
+        if seen.insert(key) {
+            entries.push(Entry { key, place, score: scored.score });
+        }
+    }
+    Ok(entries)
+}

@@ -1,0 +1,159 @@
+//! The engine as a JavaScript class. Every method takes the number of the call first; see [`super::hooks`].
+
+use super::error::{from_json, parse, parse_json, to_js, JsResult};
+use super::hooks::{Hooks, Host, HostEmbedder};
+use crate::adapters::indexeddb::IndexedDbStore;
+use crate::engine::{Engine as Core, Incoming, Maintenance, Progress, Services, Wanted};
+use crate::error::Result;
+use crate::index::Meta;
+use crate::model::tokenizer::Tokenizer;
+use crate::model::{Embedder, EmbedderInfo};
+use crate::search::options::SearchOptions;
+use crate::store::{MemoryStore, Store};
+use crate::text::{TokenCounter, WordCounter};
+use serde::{Deserialize, Serialize};
+use std::cell::OnceCell;
+use wasm_bindgen::prelude::*;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct OpenOptions {
+    /// The model whose vectors this collection holds; none for a lexical collection.
+    #[serde(default)]
+    embedder: Option<EmbedderInfo>,
+    #[serde(default)]
+    store: Storage,
+    #[serde(flatten)]
+    wanted: serde_json::Map<String, serde_json::Value>,
+}
+
+/// Where the collection lives.
+#[derive(Clone, Copy, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Storage {
+    #[default]
+    IndexedDb,
+    /// For tests and private windows: nothing outlives the page.
+    Memory,
+}
+
+#[wasm_bindgen]
+pub struct Engine {
+    core: Core,
+    hooks: Hooks,
+    embedder: Option<EmbedderInfo>,
+    /// The text of the embedder's tokenizer.json, parsed when the first document comes: searching needs it not.
+    tokenizer_json: Option<String>,
+    tokenizer: OnceCell<Tokenizer>,
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// `tokenizer` is the text of the embedder's tokenizer.json; without it, chunks are measured in words.
+    pub async fn open(name: String, options: JsValue, hooks: Hooks, tokenizer: Option<String>) -> JsResult<Engine> {
+        let options: OpenOptions = parse_json(options, "options")?;
+        let wanted: Wanted = from_json(serde_json::Value::Object(options.wanted), "options")?;
+        let store: Box<dyn Store> = match options.store {
+            Storage::Memory => Box::new(MemoryStore::new()),
+            Storage::IndexedDb => Box::new(IndexedDbStore::open(&name).await?),
+        };
+        let core = Core::open(store, wanted).await?;
+        let tokenizer_json = tokenizer;
+        Ok(Engine { core, hooks, embedder: options.embedder, tokenizer_json, tokenizer: OnceCell::new() })
+    }
+
+    /// Adds or replaces documents; resolves with their number once they are committed.
+    pub async fn add(&self, call: u32, documents: JsValue) -> JsResult<JsValue> {
+        let documents: Vec<Incoming> = parse(documents, "documents")?;
+        self.load_tokenizer()?;
+        let added = self.with(call, async |services| self.core.add(documents, services).await).await?;
+        to_js(&Added { added })
+    }
+
+    pub async fn delete(&self, _call: u32, ids: Vec<String>) -> JsResult<usize> {
+        Ok(self.core.delete(&ids).await?)
+    }
+
+    pub async fn get(&self, _call: u32, id: String) -> JsResult<JsValue> {
+        match self.core.get(&id).await? {
+            Some(document) => to_js(&document),
+            None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    #[wasm_bindgen(js_name = updateMeta)]
+    pub async fn update_meta(&self, _call: u32, id: String, meta: JsValue) -> JsResult<()> {
+        let meta: Meta = parse(meta, "meta")?;
+        Ok(self.core.update_meta(&id, meta).await?)
+    }
+
+    pub async fn search(&self, call: u32, query: String, options: JsValue) -> JsResult<JsValue> {
+        let options: SearchOptions = parse_json(options, "search options")?;
+        let found = self.with(call, async |services| self.core.search(&query, options, services).await).await?;
+        to_js(&found)
+    }
+
+    /// One step of background work. True if there may be more.
+    pub async fn maintain(&self, call: u32) -> JsResult<bool> {
+        let done = self.with(call, async |services| self.core.maintain(services).await).await?;
+        Ok(done != Maintenance::Nothing)
+    }
+
+    pub async fn compact(&self, call: u32) -> JsResult<()> {
+        Ok(self.with(call, async |services| self.core.compact(services).await).await?)
+    }
+
+    /// True if another tab had committed and its generation was adopted.
+    pub async fn refresh(&self, _call: u32) -> JsResult<bool> {
+        Ok(self.core.refresh().await?)
+    }
+
+    pub async fn stats(&self, _call: u32) -> JsResult<JsValue> {
+        to_js(&self.core.stats())
+    }
+
+    pub async fn verify(&self, call: u32) -> JsResult<JsValue> {
+        let report = self.with(call, async |services| self.core.verify(services).await).await?;
+        to_js(&report)
+    }
+
+    pub async fn close(&self) {
+        self.core.close();
+    }
+}
+
+impl Engine {
+    /// Runs one call of the core with everything its host offers.
+    async fn with<T>(&self, call: u32, run: impl AsyncFnOnce(&Services<'_>) -> Result<T>) -> Result<T> {
+        let host = Host { hooks: &self.hooks, call };
+        let embedder = self.embedder.clone().map(|info| HostEmbedder { host: &host, info });
+        let report = |progress: Progress| host.report(progress);
+        let counter: &dyn TokenCounter = match self.tokenizer.get() {
+            Some(tokenizer) => tokenizer,
+            None => &WordCounter,
+        };
+        let services = Services {
+            pacer: &host,
+            clock: &host,
+            embedder: embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
+            reranker: Some(&host),
+            graphs: Some(&host),
+            counter,
+            progress: &report,
+        };
+        run(&services).await
+    }
+
+    fn load_tokenizer(&self) -> Result<()> {
+        if let (Some(json), None) = (&self.tokenizer_json, self.tokenizer.get()) {
+            let tokenizer = Tokenizer::from_json(json.as_bytes())?;
+            self.tokenizer.get_or_init(|| tokenizer);
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Added {
+    added: usize,
+}

@@ -1,0 +1,130 @@
+//! The host's side of the engine: JavaScript functions behind the core's traits. Each engine call carries a number,
+//! `call`, by which the host knows whose work it is pausing, embedding or reporting.
+
+use super::error::from_js;
+use crate::engine::{GraphBuilder, Progress};
+use crate::error::{Error, Result};
+use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
+use crate::pace::{Clock, LocalFuture, Pacer};
+use js_sys::{Float32Array, Function, Promise, Uint8Array};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(typescript_type = "EngineHooks")]
+    pub type Hooks;
+
+    #[wasm_bindgen(method, catch)]
+    fn embed(this: &Hooks, call: u32, texts: Vec<String>, role: &str) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn score(this: &Hooks, call: u32, query: &str, texts: Vec<String>) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = buildGraph)]
+    fn build_graph(this: &Hooks, call: u32, job: Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn pause(this: &Hooks, call: u32) -> Result<Option<Promise>, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn progress(this: &Hooks, call: u32, event: JsValue) -> Result<(), JsValue>;
+    #[wasm_bindgen(method)]
+    fn now(this: &Hooks) -> f64;
+}
+
+/// One call's view of the host.
+pub struct Host<'a> {
+    pub hooks: &'a Hooks,
+    pub call: u32,
+}
+
+impl Host<'_> {
+    pub fn report(&self, progress: Progress) {
+        if let Ok(event) = super::error::to_js(&progress) {
+            // A progress listener that throws must not end the work it watches.
+            let _ = self.hooks.progress(self.call, event);
+        }
+    }
+
+    async fn floats(&self, promise: Result<Promise, JsValue>) -> Result<Vec<f32>> {
+        let value = JsFuture::from(promise.map_err(from_js)?).await.map_err(from_js)?;
+        match value.dyn_into::<Float32Array>() {
+            Ok(array) => Ok(array.to_vec()),
+            Err(value) => Err(Error::invalid(format!("a Float32Array was expected, not {value:?}"))),
+        }
+    }
+}
+
+impl Pacer for Host<'_> {
+    fn pause(&self) -> LocalFuture<'_, Result<()>> {
+        match self.hooks.pause(self.call) {
+            Ok(None) => Box::pin(std::future::ready(Ok(()))),
+            Ok(Some(promise)) => Box::pin(async { JsFuture::from(promise).await.map(|_| ()).map_err(from_js) }),
+            Err(error) => Box::pin(std::future::ready(Err(from_js(error)))),
+        }
+    }
+}
+
+impl Clock for Host<'_> {
+    fn now_ms(&self) -> f64 {
+        self.hooks.now()
+    }
+}
+
+pub struct HostEmbedder<'a> {
+    pub host: &'a Host<'a>,
+    pub info: EmbedderInfo,
+}
+
+impl Embedder for HostEmbedder<'_> {
+    fn info(&self) -> &EmbedderInfo {
+        &self.info
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String], role: Role, _: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        let role = match role {
+            Role::Query => "query",
+            Role::Passage => "passage",
+        };
+        let promise = self.host.hooks.embed(self.host.call, texts.to_vec(), role);
+        Box::pin(self.host.floats(promise))
+    }
+}
+
+impl Reranker for Host<'_> {
+    fn score<'a>(
+        &'a self,
+        query: &'a str,
+        passages: &'a [String],
+        _: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<f32>>> {
+        let promise = self.hooks.score(self.call, query, passages.to_vec());
+        Box::pin(self.floats(promise))
+    }
+}
+
+impl GraphBuilder for Host<'_> {
+    fn build<'a>(&'a self, job: Vec<u8>) -> LocalFuture<'a, Result<Vec<u8>>> {
+        let promise = self.hooks.build_graph(self.call, Uint8Array::from(&job[..]));
+        drop(job);
+        Box::pin(async move {
+            let value = JsFuture::from(promise.map_err(from_js)?).await.map_err(from_js)?;
+            match value.dyn_into::<Uint8Array>() {
+                Ok(array) => Ok(array.to_vec()),
+                Err(value) => Err(Error::invalid(format!("a Uint8Array was expected, not {value:?}"))),
+            }
+        })
+    }
+}
+
+/// A bare pause function, for the parts that are used without an engine.
+pub struct Pause(pub Function);
+
+impl Pacer for Pause {
+    fn pause(&self) -> LocalFuture<'_, Result<()>> {
+        match self.0.call0(&JsValue::UNDEFINED) {
+            Err(error) => Box::pin(std::future::ready(Err(from_js(error)))),
+            Ok(value) => match value.dyn_into::<Promise>() {
+                Ok(promise) => Box::pin(async { JsFuture::from(promise).await.map(|_| ()).map_err(from_js) }),
+                Err(_) => Box::pin(std::future::ready(Ok(()))),
+            },
+        }
+    }
+}

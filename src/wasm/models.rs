@@ -1,0 +1,134 @@
+//! Models as JavaScript classes: a loader that is fed the bytes of a weights file as they arrive, and what comes out.
+
+use super::error::{from_json, to_js, JsResult};
+use super::hooks::Pause;
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::model::catalogue;
+use crate::model::config::{ModelCard, ModelKind};
+use crate::model::hub::Extras;
+use crate::model::neural::NeuralModel;
+use crate::model::stream::WeightStream;
+use crate::model::tokenizer::Tokenizer;
+use crate::model::{Embedder, Reranker, Role};
+use js_sys::{Float32Array, Function};
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+/// Takes a model.safetensors in pieces and quantises it as they come.
+#[wasm_bindgen]
+pub struct ModelLoader {
+    card: ModelCard,
+    tokenizer: Tokenizer,
+    stream: WeightStream,
+}
+
+#[wasm_bindgen]
+impl ModelLoader {
+    /// `config` and `tokenizer` are the texts of config.json and tokenizer.json; `extras` is a JSON object from the
+    /// paths of the sentence-transformers files that were found beside them to their texts.
+    #[wasm_bindgen(constructor)]
+    pub fn new(name: &str, config: &str, tokenizer: &str, extras: &str) -> JsResult<ModelLoader> {
+        let card = card(name, config, extras)?;
+        let tokenizer = Tokenizer::from_json(tokenizer.as_bytes())?;
+        let stream = WeightStream::new(&card);
+        Ok(ModelLoader { card, tokenizer, stream })
+    }
+
+    /// Takes the next bytes and returns the next bytes of the quantised copy, often none.
+    pub fn push(&mut self, bytes: &[u8]) -> JsResult<Vec<u8>> {
+        Ok(self.stream.push(bytes)?)
+    }
+
+    pub fn finish(self) -> JsResult<Model> {
+        let finished = self.stream.finish()?;
+        let card = ModelCard { digest: finished.digest, ..self.card };
+        Ok(Model(NeuralModel::new(card, self.tokenizer, finished.weights)?))
+    }
+}
+
+fn card(name: &str, config: &str, extras: &str) -> Result<ModelCard> {
+    if extras.len() > limits::CONFIG_BYTES {
+        return Err(Error::limit(format!("the files beside config.json have {} bytes", extras.len())));
+    }
+    let extras = serde_json::from_str(extras).map_err(|e| Error::invalid(format!("extras: {e}")))?;
+    let extras: Extras = from_json(extras, "extras")?;
+    ModelCard::read(name, config, &extras)
+}
+
+/// What a page is told of a model.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ModelInfo<'a> {
+    name: &'a str,
+    digest: &'a str,
+    kind: &'static str,
+    dims: usize,
+    layers: usize,
+    max_tokens: usize,
+    /// Memory of weights and buffers.
+    bytes: usize,
+}
+
+#[wasm_bindgen]
+pub struct Model(NeuralModel);
+
+#[wasm_bindgen]
+impl Model {
+    pub fn info(&self) -> JsResult<JsValue> {
+        let card = self.0.card();
+        to_js(&ModelInfo {
+            name: &card.name,
+            digest: &card.digest,
+            kind: match card.kind {
+                ModelKind::BiEncoder { .. } => "bi-encoder",
+                ModelKind::CrossEncoder => "cross-encoder",
+            },
+            dims: card.bert.hidden,
+            layers: card.bert.layers,
+            max_tokens: card.max_tokens,
+            bytes: self.0.memory_bytes(),
+        })
+    }
+
+    /// Rows of `dims` numbers, joined. `pause` is called between layers; see [`super::hooks`].
+    pub async fn embed(&self, texts: Vec<String>, role: &str, pause: Function) -> JsResult<Float32Array> {
+        let role = match role {
+            "query" => Role::Query,
+            "passage" => Role::Passage,
+            other => return Err(Error::invalid(format!("role is {other:?}, must be query or passage")).into()),
+        };
+        Ok(Float32Array::from(&self.0.embed(&texts, role, &Pause(pause)).await?[..]))
+    }
+
+    /// One logit for each passage.
+    pub async fn score(&self, query: String, passages: Vec<String>, pause: Function) -> JsResult<Float32Array> {
+        Ok(Float32Array::from(&self.0.score(&query, &passages, &Pause(pause)).await?[..]))
+    }
+
+    /// Tokens encoded so far.
+    pub fn tokens(&self) -> f64 {
+        self.0.tokens_encoded() as f64
+    }
+
+    /// Lowest cosine between this model's vectors and those of the f32 reference on the same weights: a test of this
+    /// device's arithmetic. Slow.
+    #[wasm_bindgen(js_name = selfCheck)]
+    pub async fn self_check(&self, texts: Vec<String>, pause: Function) -> JsResult<f32> {
+        Ok(self.0.self_check(&texts, &Pause(pause)).await?)
+    }
+}
+
+#[derive(Serialize)]
+struct Known {
+    name: &'static str,
+    digest: &'static str,
+}
+
+/// Models that can be named without a URL, with the digest that each must have.
+#[wasm_bindgen]
+pub fn catalogue() -> JsResult<JsValue> {
+    let known: Vec<Known> =
+        catalogue::KNOWN.iter().map(|model| Known { name: model.name, digest: model.digest }).collect();
+    to_js(&known)
+}

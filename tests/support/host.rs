@@ -1,0 +1,121 @@
+//! What the engine is given in tests: an embedder whose vectors can be reasoned about, a reranker that counts shared
+//! words, and pacers that stop.
+
+use nearfield::engine::{GraphBuilder, Progress, Services};
+use nearfield::error::{Error, ErrorKind, Result};
+use nearfield::model::{Embedder, EmbedderInfo, Reranker, Role};
+use nearfield::pace::{LocalFuture, Pacer, Stopped};
+use nearfield::text::WordCounter;
+use std::cell::{Cell, RefCell};
+
+pub const DIMS: usize = 64;
+
+/// Each word adds one to a dimension that its letters choose: texts that share words are near each other.
+pub struct WordHashes {
+    info: EmbedderInfo,
+}
+
+impl WordHashes {
+    pub fn new(digest: &str) -> WordHashes {
+        let info = EmbedderInfo { name: "word-hashes".into(), digest: digest.into(), dims: DIMS, max_tokens: 128 };
+        WordHashes { info }
+    }
+
+    pub fn vector(text: &str) -> Vec<f32> {
+        let mut vector = vec![0.01; DIMS];
+        for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            let hash =
+                word.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3));
+            vector[(hash >> 32) as usize % DIMS] += 1.0;
+        }
+        let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+        vector.iter().map(|v| v / norm).collect()
+    }
+}
+
+impl Embedder for WordHashes {
+    fn info(&self) -> &EmbedderInfo {
+        &self.info
+    }
+
+    fn embed<'a>(&'a self, texts: &'a [String], _: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        Box::pin(async move {
+            pacer.pause().await?;
+            Ok(texts.iter().flat_map(|text| WordHashes::vector(text)).collect())
+        })
+    }
+}
+
+/// The score is the number of query words that a passage holds.
+pub struct SharedWords;
+
+impl Reranker for SharedWords {
+    fn score<'a>(
+        &'a self,
+        query: &'a str,
+        passages: &'a [String],
+        _: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<f32>>> {
+        let words = |passage: &String| query.split(' ').filter(|word| passage.contains(word)).count() as f32;
+        Box::pin(std::future::ready(Ok(passages.iter().map(words).collect())))
+    }
+}
+
+pub struct InPlace;
+
+impl GraphBuilder for InPlace {
+    fn build<'a>(&'a self, job: Vec<u8>) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(std::future::ready(nearfield::index::build_graph(&job, 7)))
+    }
+}
+
+/// Aborts at the n-th pause.
+pub struct AbortAfter(pub Cell<usize>);
+
+impl Pacer for AbortAfter {
+    fn pause(&self) -> LocalFuture<'_, Result<()>> {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        let result = match left {
+            0 => Err(Error::new(ErrorKind::Aborted, "the caller's signal")),
+            _ => Ok(()),
+        };
+        Box::pin(std::future::ready(result))
+    }
+}
+
+/// Owns what [`Services`] borrows.
+pub struct Host {
+    pub pacer: Box<dyn Pacer>,
+    pub embedder: Option<WordHashes>,
+    pub reports: RefCell<Vec<Progress>>,
+}
+
+impl Host {
+    pub fn new() -> Host {
+        Host::with(nearfield::pace::Unpaced, Some(WordHashes::new("a")))
+    }
+
+    pub fn with(pacer: impl Pacer + 'static, embedder: Option<WordHashes>) -> Host {
+        Host { pacer: Box::new(pacer), embedder, reports: RefCell::default() }
+    }
+
+    /// Runs one call of the engine to its end.
+    pub fn run<T>(&self, call: impl AsyncFnOnce(&Services<'_>) -> T) -> T {
+        let report = |progress: Progress| self.reports.borrow_mut().push(progress);
+        let services = Services {
+            pacer: &*self.pacer,
+            clock: &Stopped,
+            embedder: self.embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
+            reranker: Some(&SharedWords),
+            graphs: Some(&InPlace),
+            counter: &WordCounter,
+            progress: &report,
+        };
+        pollster::block_on(call(&services))
+    }
+
+    pub fn committed(&self) -> usize {
+        self.reports.borrow().last().map_or(0, |progress| progress.committed)
+    }
+}
