@@ -7,7 +7,7 @@ import { fetchFile, fetchOptional, readBody } from "./fetching.js";
 import { PIECE, readCached, sha256, writeCached } from "./model-cache.js";
 import type { ModelSource } from "./protocol.js";
 import type { ModelInfo, ProgressEvent } from "./types.js";
-import type { Wasm, WasmModel } from "./wasm.js";
+import type { Wasm, WasmModel, WasmModelLoader } from "./wasm.js";
 
 /** A quantised model as a value that can be sent to another worker or kept in the cache. */
 export interface Bundle {
@@ -70,33 +70,40 @@ export async function download(
   const [config, tokenizer] = await Promise.all([text("config.json"), text("tokenizer.json")]);
   const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, signal));
 
-  const response = await fetchFile(`${url}model.safetensors`, signal);
   const loader = new wasm.ModelLoader(name, config, tokenizer, extras);
-  const copy = new Pieces();
-  let model: WasmModel;
-  try {
-    let reported = 0;
-    for await (const { bytes, done, total } of readBody(response, signal)) {
-      await copy.push(loader.push(bytes));
-      if (performance.now() - reported < 100 && done !== total) continue;
-      reported = performance.now();
-      report({ phase: "download", model: name, unit: "bytes", done, total });
-    }
-    throwIfAborted(signal);
-  } catch (error) {
-    loader.free();
-    throw error;
-  }
-  model = loader.finish();
+  const copy = await quantise(loader, name, await fetchFile(`${url}model.safetensors`, signal), signal, report);
+  const model = loader.finish();
   const info = model.info();
   if (digest && info.digest !== digest) {
     model.free();
     const message = `${url}: the digest of ${name} is ${info.digest}, but the catalogue says ${digest}`;
     throw new NearfieldError("Integrity", message);
   }
-  const bundle = { name, url, config, tokenizer, extras, info, ...(await copy.finish()) };
+  const bundle = { name, url, config, tokenizer, extras, info, ...copy };
   if (source.cache) await writeCached(bundle);
   return { bundle, model };
+}
+
+/** Milliseconds between two reports of progress. */
+const REPORT_EVERY = 100;
+
+/** Feeds the loader with what the server sends and collects the quantised copy. Frees the loader when that fails. */
+async function quantise(loader: WasmModelLoader, model: string, response: Response, signal: AbortSignal, report: Report) {
+  const copy = new Pieces();
+  let reported = 0;
+  try {
+    for await (const { bytes, done, total } of readBody(response, signal)) {
+      await copy.push(loader.push(bytes));
+      if (performance.now() - reported < REPORT_EVERY && done !== total) continue;
+      reported = performance.now();
+      report({ phase: "download", model, unit: "bytes", done, total });
+    }
+    throwIfAborted(signal);
+    return await copy.finish();
+  } catch (error) {
+    loader.free();
+    throw error;
+  }
 }
 
 /** Loads a model from its bundle, checking every piece. Throws Integrity if one is not what was written. */
