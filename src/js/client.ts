@@ -39,8 +39,10 @@ export class EngineClient {
 
   /** Starts the worker if it does not run. `options` are those of the call that it is started for. */
   start(options: CallOptions = {}): Promise<void> {
-    if (this.#refusal) return Promise.reject(this.#refusal);
-    this.#live ??= this.#begin(options);
+    if (!this.#live) {
+      if (this.#refusal) return Promise.reject(this.#refusal);
+      this.#live = this.#begin(options);
+    }
     return this.#live.ready;
   }
 
@@ -66,7 +68,7 @@ export class EngineClient {
     this.#drop(this.#refusal);
   }
 
-  /** Refuses to start again: what the worker held cannot be brought back. */
+  /** Refuses to start again once the worker has ended: what the worker held cannot be brought back. */
   refuse(error: NearfieldError): void {
     this.#refusal ??= error;
   }
