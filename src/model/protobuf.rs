@@ -40,7 +40,7 @@ impl<'a> Value<'a> {
     pub fn floats(self, out: &mut Vec<f32>) -> Result<()> {
         match self {
             Value::Number(bits) => out.push(f32::from_bits(bits as u32)),
-            Value::Bytes(bytes) if bytes.len() % 4 == 0 => {
+            Value::Bytes(bytes) if bytes.len().is_multiple_of(4) => {
                 out.extend(bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])));
             }
             Value::Bytes(bytes) => {

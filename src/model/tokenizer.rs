@@ -142,9 +142,11 @@ impl Tokenizer {
     /// The beginning of `text`, cut at a space, that has at least `max_tokens` tokens, or all of it. Of a book, only
     /// the first page is tokenised when the model reads one page.
     fn head<'a>(&self, text: &'a str, max_tokens: usize) -> Result<&'a str> {
+        if !self.splits_at_space {
+            return Ok(text);
+        }
         let mut length = max_tokens.saturating_mul(BYTES_PER_TOKEN);
-        while self.splits_at_space {
-            let Some(space) = text.as_bytes().iter().skip(length).position(|byte| *byte == b' ') else { break };
+        while let Some(space) = text.as_bytes().iter().skip(length).position(|byte| *byte == b' ') {
             let head = &text[..length + space];
             if self.plain_ids(head)?.len() >= max_tokens {
                 return Ok(head);
