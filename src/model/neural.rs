@@ -14,7 +14,7 @@ use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
 use crate::pace::{LocalFuture, Pacer};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
 /// Tokens that fill a batch. More would not make the products faster (weights are read from the cache already); fewer
@@ -29,6 +29,8 @@ pub struct NeuralModel {
     head: Head,
     /// Buffers of calls that have ended. A call takes one set, so that calls may overlap at their pauses.
     idle: RefCell<Vec<Workspace>>,
+    /// Tokens of all batches so far.
+    encoded: Cell<u64>,
 }
 
 /// Everything that a call writes to.
@@ -63,7 +65,7 @@ impl NeuralModel {
             dims: card.bert.hidden,
             max_tokens: card.max_tokens,
         };
-        Ok(NeuralModel { card, info, tokenizer, encoder, head, idle: RefCell::default() })
+        Ok(NeuralModel { card, info, tokenizer, encoder, head, idle: RefCell::default(), encoded: Cell::new(0) })
     }
 
     pub fn card(&self) -> &ModelCard {
@@ -86,6 +88,11 @@ impl NeuralModel {
     pub fn memory_bytes(&self) -> usize {
         let buffers: usize = self.idle.borrow().iter().map(|idle| idle.scratch.memory_bytes()).sum();
         self.encoder.memory_bytes() + self.head.memory_bytes() + buffers
+    }
+
+    /// Tokens that went through the encoder so far, special tokens included: by it and a clock, speed is measured.
+    pub fn tokens_encoded(&self) -> u64 {
+        self.encoded.get()
     }
 
     /// Tokens of a text as the model reads it: with the prefix of its role, special tokens, truncated.
@@ -224,6 +231,7 @@ impl NeuralModel {
         }
         let batch = std::mem::take(&mut workspace.batch);
         self.encoder.forward(&batch, &mut workspace.scratch, pacer).await?;
+        self.encoded.set(self.encoded.get() + batch.tokens() as u64);
         for range in batch.sequences() {
             each(workspace, range);
         }

@@ -129,6 +129,6 @@ struct Known {
 #[wasm_bindgen]
 pub fn catalogue() -> JsResult<JsValue> {
     let known: Vec<Known> =
-        catalogue::KNOWN.iter().map(|model| Known { name: model.name, digest: model.digest }).collect();
+        catalogue::MODELS.iter().map(|model| Known { name: model.name, digest: model.digest }).collect();
     to_js(&known)
 }
