@@ -14,7 +14,7 @@ import { addRustupTarget, buildStd, installTools, missingStdPackages, toolReady,
 
 /** What set-up can provide; callers name what they need. */
 export const PARTS = ["build", "models", "wasm-test", "chromium", "firefox", "webkit"];
-const MODELS = ["all-MiniLM-L6-v2", "ms-marco-MiniLM-L-12-v2"];
+const MODELS = ["all-MiniLM-L6-v2", "ms-marco-MiniLM-L-12-v2", "bge-small-en-v1.5"];
 
 const browserParts = {
   chromium: ["chromium", "chromedriver"],
