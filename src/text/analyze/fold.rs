@@ -14,6 +14,8 @@ pub(super) fn lower(text: &str, turkish: bool, out: &mut String) {
         'ς' => out.push('σ'),
         '’' | 'ʼ' | '＇' => out.push('\''),
         '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => {}
+        // Some accents that stand alone decompose to one on a space.
+        c if c.is_whitespace() || c.is_control() => {}
         _ => match digit(c) {
             Some(digit) => out.push(digit),
             None => c.to_lowercase().for_each(|c| out.push(c)),

@@ -18,7 +18,8 @@ pub(super) struct Language {
     pub clip: Clip,
     pub turkish: bool,
     /// Accents fall before stemming, where the algorithm can do without them: then words typed without accents meet
-    /// all others. Elsewhere endings are told by their accents, and these fall after stemming.
+    /// all others. Elsewhere endings are told by their accents (or by a letter that
+    /// folding changes, as in Arabic), and these fall after stemming.
     pub fold_first: bool,
 }
 
@@ -38,7 +39,7 @@ impl Alphabet {
             Alphabet::Latin => matches!(c, 'a'..='z' | '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}'),
             Alphabet::Cyrillic => matches!(c, '\u{400}'..='\u{4ff}'),
             Alphabet::Greek => matches!(c, '\u{370}'..='\u{3ff}'),
-            Alphabet::Arabic => matches!(c, '\u{620}'..='\u{64a}'),
+            Alphabet::Arabic => matches!(c, '\u{620}'..='\u{65f}' | '\u{670}'..='\u{671}'),
             Alphabet::Tamil => matches!(c, '\u{b80}'..='\u{bff}'),
         })
     }
@@ -91,7 +92,7 @@ impl Language {
             turkish: primary == "tr",
             fold_first: !matches!(
                 primary,
-                "da" | "es" | "fi" | "fr" | "hu" | "it" | "nl" | "no" | "pt" | "ro" | "sv" | "tr"
+                "ar" | "da" | "es" | "fi" | "fr" | "hu" | "it" | "nl" | "no" | "pt" | "ro" | "sv" | "tr"
             ),
         })
     }

@@ -139,6 +139,7 @@ mod tests {
         check("en", "C++11 a#b", &["c++", "c", "11", "b"]);
         check("en", "node.js www.example.com", &["node.js", "node", "js", "www.example.com", "www", "exampl", "com"]);
         check("en", "U.S.A. 1,000 3.14 v1.2.3", &["usa", "1000", "3.14", "v1.2.3", "v1"]);
+        check("en", "2020,2021 3,14", &["2020,2021", "2020", "2021", "3,14"]);
         check("en", "O'Neill O’Neill", &["oneil", "neill", "oneil", "neill"]);
         check("en", "std::vec foo:bar", &["std", "vec", "foo:bar", "foo", "bar"]);
     }

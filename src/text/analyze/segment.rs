@@ -18,18 +18,49 @@ use Script::*;
 
 /// Calls `run` with every word and every longest run of a script without spaces, in order.
 pub(super) fn runs(text: &str, mut run: impl FnMut(Range<usize>, Script)) {
+    for stretch in stretches(text) {
+        let (start, piece) = (stretch.start, &text[stretch]);
+        match piece.is_ascii() {
+            // The library takes a short way through ASCII.
+            true => piece.unicode_word_indices().for_each(|(at, word)| {
+                run(start + at..start + at + word.len(), Spaced);
+            }),
+            false => mixed(piece, |range, script| run(start + range.start..start + range.end, script)),
+        }
+    }
+}
+
+/// Cuts text where a space is followed by an ASCII letter, which is a boundary of words in any text: into stretches
+/// of ASCII as long as possible, and short ones around everything else.
+fn stretches(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let bytes = text.as_bytes();
+    let is_cut = move |at: usize| {
+        at >= bytes.len() || (bytes[at - 1].is_ascii_whitespace() && bytes[at].is_ascii_alphanumeric())
+    };
+    // Where the next character beyond ASCII is, at or behind the last end.
+    let mut foreign = 0;
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        if start >= bytes.len() {
+            return None;
+        }
+        let next = |from: usize| bytes[from..].iter().position(|b| !b.is_ascii()).map_or(bytes.len(), |at| from + at);
+        if foreign <= start {
+            foreign = next(start);
+        }
+        let ascii_end = (start + 1..=foreign).rev().find(|&at| (at < foreign || foreign == bytes.len()) && is_cut(at));
+        let end = ascii_end.or_else(|| (foreign + 1..=bytes.len()).find(|&at| is_cut(at))).unwrap_or(bytes.len());
+        let stretch = start..end;
+        start = end;
+        Some(stretch)
+    })
+}
+
+/// The runs of text in any scripts.
+fn mixed(text: &str, mut run: impl FnMut(Range<usize>, Script)) {
     // A run of a script without spaces goes on over the boundaries of UAX #29.
     let mut pending: Option<(Range<usize>, Script)> = None;
     for (start, piece) in text.split_word_bound_indices() {
-        if piece.is_ascii() {
-            if let Some((range, script)) = pending.take() {
-                run(range, script);
-            }
-            if piece.bytes().any(|b| b.is_ascii_alphanumeric()) {
-                run(start..start + piece.len(), Spaced);
-            }
-            continue;
-        }
         let mut word = false;
         for (offset, c) in piece.char_indices() {
             let at = start + offset;
@@ -81,5 +112,40 @@ fn script(c: char) -> Script {
         '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' => Ideographic,
         '\u{ff66}'..='\u{ff9f}' | '\u{1b000}'..='\u{1b16f}' | '\u{20000}'..='\u{323af}' => Ideographic,
         _ => Spaced,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found(text: &str, by: impl Fn(&str, &mut dyn FnMut(Range<usize>, Script))) -> Vec<(Range<usize>, Script)> {
+        let mut found = Vec::new();
+        by(text, &mut |range, script| found.push((range, script)));
+        found
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(&str, Script)]) {
+        let runs = found(text, |text, run| runs(text, run));
+        assert_eq!(runs.into_iter().map(|(range, script)| (&text[range], script)).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn runs_by_script() {
+        check("It's 1.5 m—é!", &[("It's", Spaced), ("1.5", Spaced), ("m", Spaced), ("é", Spaced)]);
+        check("東京タワーa", &[("東京タワー", Ideographic), ("a", Spaced)]);
+        check("iPhone을 봐", &[("iPhone", Spaced), ("을", Hangul), ("봐", Hangul)]);
+        check("ไทย 12 ລາວ", &[("ไทย", SouthEast), ("12", Spaced), ("ລາວ", SouthEast)]);
+        check("か\u{3099}き", &[("か\u{3099}き", Ideographic)]);
+        check("— … ©", &[]);
+    }
+
+    proptest! {
+        #[test]
+        fn stretches_change_nothing(text in prop_oneof!["[a-c1 \\n.'_é\u{301}\u{200d}字ไ🇩—-]{0,40}", "\\PC{0,60}"]) {
+            prop_assert_eq!(found(&text, |text, run| runs(text, run)), found(&text, |text, run| mixed(text, run)));
+        }
     }
 }

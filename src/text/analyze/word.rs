@@ -75,7 +75,7 @@ impl<'a> Words<'a> {
     /// Numbers, abbreviations, and whatever has parts.
     fn compound(&mut self, range: Range<usize>) {
         let word = &self.text[range.clone()];
-        let connector = |c: char| matches!(c, '_' | '.' | ':' | '·');
+        let connector = |c: char| matches!(c, '_' | '.' | ':' | ';' | '·');
         if word.starts_with(|c: char| c.is_numeric()) && word.chars().all(|c| c.is_numeric() || c == '.' || c == ',') {
             return self.number(range);
         }
@@ -89,6 +89,12 @@ impl<'a> Words<'a> {
             return self.term(range);
         }
         self.whole(range.clone());
+        self.parts(range, connector);
+    }
+
+    /// The parts of a word between its connectors, and their humps.
+    fn parts(&mut self, range: Range<usize>, connector: impl Fn(char) -> bool) {
+        let word = &self.text[range.clone()];
         for part in word.split(connector).filter(|part| !part.is_empty()) {
             let start = range.start + (part.as_ptr() as usize - word.as_ptr() as usize);
             // The last numbers of a version say nothing alone.
@@ -102,14 +108,15 @@ impl<'a> Words<'a> {
         }
     }
 
-    /// `1,000` is `1000`; commas that do not group by three stay.
+    /// `1,000` is `1000`; commas that do not group by three separate.
     fn number(&mut self, range: Range<usize>) {
         let word = &self.text[range.clone()];
         let integer = word.split('.').next().unwrap_or(word);
-        match integer.split(',').skip(1).all(|group| group.chars().count() == 3) {
-            true => self.without(range, &[',']),
-            false => self.whole(range),
+        if integer.split(',').skip(1).all(|group| group.chars().count() == 3) {
+            return self.without(range, &[',']);
         }
+        self.whole(range.clone());
+        self.parts(range, |c| c == ',');
     }
 
     /// `don't` may be a stop word, `dog's` is `dog`, `l'avion` is `avion`, `O'Neill` is `oneill` and `neill`.

@@ -33,9 +33,12 @@ pub(super) struct Outline {
 }
 
 impl Outline {
-    /// The first heading of the highest level, where it is a top heading.
+    /// What the text's headings call it: the first top heading, or a first heading that no later one is above.
     pub fn top_heading(&self) -> Option<String> {
-        self.headings.iter().find(|heading| heading.level == 1).map(|heading| heading.text.clone())
+        let top = self.headings.iter().map(|heading| heading.level).min()?;
+        let heading = self.headings.iter().find(|heading| heading.level == top)?;
+        let names_it = top == 1 || self.headings[0].level == top;
+        Some(clean(&heading.text)).filter(|title| names_it && !title.is_empty())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::TokenCounter;
 use super::ruler::Ruler;
-use super::split::{sentence_starts, Plan};
+use super::split::{sentences_and_lines, Overlap, Plan};
 use super::{passage, Chunk, ChunkOptions};
 use std::ops::Range;
 
@@ -69,20 +69,17 @@ impl<'a> Packer<'a> {
                 && self.ruler.cost(*start..done.end) <= self.overlap
                 && self.ruler.cost(*start..needed) <= budget
         };
-        let mut start = done.end;
-        for atom in atoms.iter().rev() {
-            if fits(&atom.start) {
-                start = atom.start;
-                continue;
-            }
-            if plan.overlap_inside {
-                let text = &self.ruler.text[atom.clone()];
-                let mut inside = sentence_starts(text).map(|offset| atom.start + offset);
-                start = inside.find(fits).unwrap_or(start);
-            }
-            break;
-        }
-        start
+        let inside = || sentences_and_lines(&self.ruler.text[done.clone()]);
+        let found = match plan.overlap {
+            _ if self.overlap == 0 => None,
+            // From the end, as far as they fit.
+            Overlap::Atoms => atoms.iter().rev().map(|atom| atom.start).take_while(fits).last(),
+            // From the start, the first that fits.
+            Overlap::Sentences => inside().into_iter().find_map(|ends| {
+                ends.into_iter().map(|end| done.start + end).find(|start| *start < done.end && fits(start))
+            }),
+        };
+        found.unwrap_or(done.end)
     }
 
     /// Appends one chunk, or several where the tokens of its text alone are more than they were within the whole:

@@ -24,28 +24,35 @@ pub(super) struct Plan {
     levels: &'static [Level],
     /// So many of the first levels are cut even where a larger piece would fit.
     always: usize,
-    /// Whether overlap may begin at a sentence or a line inside an atom.
-    pub overlap_inside: bool,
+    /// Where the overlap of two chunks may begin.
+    pub overlap: Overlap,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Overlap {
+    Atoms,
+    /// At a sentence, or else a line.
+    Sentences,
 }
 
 impl Plan {
-    pub const WORDS: Plan = Plan { levels: &[Level::Word, Level::Grapheme], always: 1, overlap_inside: false };
+    pub const WORDS: Plan = Plan { levels: &[Level::Word, Level::Grapheme], always: 1, overlap: Overlap::Atoms };
 
     pub const SENTENCES: Plan = Plan {
         levels: &[Level::Paragraph, Level::Sentence, Level::Word, Level::Grapheme],
         always: 2,
-        overlap_inside: false,
+        overlap: Overlap::Atoms,
     };
 
     pub const STRUCTURE: Plan = Plan {
         levels: &[Level::Paragraph, Level::Line, Level::Sentence, Level::Word, Level::Grapheme],
         always: 0,
-        overlap_inside: true,
+        overlap: Overlap::Sentences,
     };
 
     /// For code and tables: rows before everything.
     pub const LINES: Plan =
-        Plan { levels: &[Level::Line, Level::Word, Level::Grapheme], always: 0, overlap_inside: true };
+        Plan { levels: &[Level::Line, Level::Word, Level::Grapheme], always: 0, overlap: Overlap::Sentences };
 }
 
 /// Consecutive pieces that make up `range`, each within `budget` unless it is a single grapheme.
@@ -123,9 +130,17 @@ fn sentence_ends(text: &str, mut cut: impl FnMut(usize)) {
     unwrapped.split_sentence_bound_indices().for_each(|(start, sentence)| cut(start + sentence.len()));
 }
 
-/// Starts of sentences and lines, the first excluded.
-pub(super) fn sentence_starts(text: &str) -> impl Iterator<Item = usize> + '_ {
-    text.split_sentence_bound_indices().map(|(start, _)| start).skip(1)
+/// Where sentences end, and where lines do, in text of any number of paragraphs.
+pub(super) fn sentences_and_lines(text: &str) -> [Vec<usize>; 2] {
+    let (mut sentences, mut lines, mut start) = (Vec::new(), Vec::new(), 0);
+    let mut paragraph = |end: usize| {
+        sentence_ends(&text[start..end], |at| sentences.push(start + at));
+        start = end;
+    };
+    paragraph_ends(text, &mut paragraph);
+    paragraph(text.len());
+    line_ends(text, |end| lines.push(end));
+    [sentences, lines]
 }
 
 /// Behind these a word may begin without white space.
