@@ -30,6 +30,8 @@ export class Collection {
   readonly name: string;
   /** Whether it has vectors: without an embedder only lexical search is offered. */
   readonly hasEmbedder: boolean;
+  /** Whether searches can be reranked. */
+  readonly hasReranker: boolean;
   #client: EngineClient;
   static #lastBatch = 0;
   static #lastSession = 0;
@@ -37,6 +39,7 @@ export class Collection {
   private constructor(name: string, setup: Setup, client: EngineClient) {
     this.name = name;
     this.hasEmbedder = setup.embedder !== undefined;
+    this.hasReranker = setup.reranker !== undefined;
     this.#client = client;
   }
 
@@ -160,6 +163,8 @@ export class Collection {
 
   #searchOptions(options: SearchOptions): SearchOptions {
     checkSearch(options, "options");
+    if (options.mode === "dense" && !this.hasEmbedder) throw invalid("mode: dense search needs the option `embedder` of open");
+    if (options.rerank && !this.hasReranker) throw invalid("rerank: reranking needs the option `reranker` of open");
     return { ...options, mode: options.mode ?? (this.hasEmbedder ? "hybrid" : "sparse") };
   }
 }

@@ -96,7 +96,8 @@ const refused = (name, embedder, reply, code, message) =>
 const file = (name) => readFile(join(models, MINILM, name));
 const broken = (replace) => async (path) => {
   const name = path.startsWith("/broken/") && path.slice("/broken/".length);
-  return name ? (await replace(name)) ?? { body: await file(name) } : undefined;
+  if (!name) return undefined;
+  return (await replace(name)) || file(name).then((body) => ({ body })).catch(() => ({ status: 404 }));
 };
 
 refused("a model that nobody knows", "all-MiniLM-L6-v3", () => undefined, "InvalidInput", /unknown model "all-MiniLM-L6-v3".*all-MiniLM-L6-v2/);
@@ -156,8 +157,14 @@ test("indexing does not block the page, a query does not wait behind it, and an 
     const latencies = [];
     let failure;
     const longest = await t.longestBlock(async () => {
-      const adding = t.failure(db.add(t.documents(5000, 100), { signal: controller.signal, onProgress: (e) => (speed = e.tokensPerSecond ?? speed) }));
-      await new Promise((resolve) => setTimeout(resolve, 3000));
+      let adding;
+      await new Promise((begun) => {
+        const onProgress = (event) => {
+          speed = event.tokensPerSecond ?? speed;
+          if (speed > 0 && event.phase === "embed") begun();
+        };
+        adding = t.failure(db.add(t.documents(5000, 100), { signal: controller.signal, onProgress }));
+      });
       for (let i = 0; i < 10; i++) {
         const start = performance.now();
         await db.search("rust and wasm");
