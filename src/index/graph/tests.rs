@@ -4,6 +4,7 @@ use crate::index::testing::{clustered, some, vectors_only, with_vectors, Random}
 use crate::index::{dense_top_k, DenseLeg, DenseMode, DenseParams, Metric, Storage};
 use proptest::prelude::*;
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 fn built(segment: &Segment) -> Graph {
     Graph::open(&build_graph(&graph_job(segment).unwrap(), 1).unwrap(), segment).unwrap()
@@ -125,27 +126,36 @@ fn another_segments_graph_is_refused() {
     assert_eq!(dense_top_k(&legs, &[1.0, 1.0], params, 1).unwrap_err().kind, ErrorKind::Internal);
 }
 
-proptest! {
-    #[test]
-    fn damage_is_an_error(at: prop::sample::Index, bit in 0u8..8) {
+/// A segment of 120 vectors, its job and its graph: built once for all cases below.
+fn sample() -> &'static (Segment, Vec<u8>, Vec<u8>) {
+    static SAMPLE: OnceLock<(Segment, Vec<u8>, Vec<u8>)> = OnceLock::new();
+    SAMPLE.get_or_init(|| {
         let rows = clustered(&mut Random(2), 120, 3, 4);
         let segment = vectors_only(&with_vectors(3, Storage::Int8, Metric::Cosine), 1, &rows);
         let job = graph_job(&segment).unwrap();
         let graph = build_graph(&job, 1).unwrap();
+        (segment, job, graph)
+    })
+}
+
+proptest! {
+    #[test]
+    fn damage_is_an_error(at: prop::sample::Index, bit in 0u8..8) {
+        let (segment, job, graph) = sample();
         let damaged = |bytes: &[u8]| {
             let mut bad = bytes.to_vec();
             bad[at.index(bytes.len())] ^= 1 << bit;
             bad
         };
-        prop_assert!(Graph::open(&damaged(&graph), &segment).is_err());
-        prop_assert!(Graph::open(&graph[..at.index(graph.len())], &segment).is_err());
-        prop_assert!(build_graph(&damaged(&job), 1).is_err());
+        prop_assert!(Graph::open(&damaged(graph), segment).is_err());
+        prop_assert!(Graph::open(&graph[..at.index(graph.len())], segment).is_err());
+        prop_assert!(build_graph(&damaged(job), 1).is_err());
         prop_assert!(build_graph(&job[..at.index(job.len())], 1).is_err());
         // Checksums made right again: refused, or some other graph that answers.
-        let mut bad = damaged(&graph);
+        let mut bad = damaged(graph);
         crate::index::testing::repair(&mut bad);
-        if let Ok(graph) = Graph::open(&bad, &segment) {
-            let probe = Probe::new(segment.vectors().unwrap(), &rows[0], None).unwrap();
+        if let Ok(graph) = Graph::open(&bad, segment) {
+            let probe = Probe::new(segment.vectors().unwrap(), &[1.0, -1.0, 0.5], None).unwrap();
             graph.search(&probe, None, 10, &mut |chunk, score| assert!(chunk < 120 && score.is_finite()));
         }
     }
