@@ -32,11 +32,11 @@ fn recall(segment: &Segment, graph: &Graph, rows: &[Vec<f32>], allowed: Option<&
 
 #[track_caller]
 fn check(storage: Storage, metric: Metric) {
-    let rows = clustered(&mut Random(5), 4000, 24, 40);
+    let rows = clustered(&mut Random(5), 2500, 24, 40);
     let segment = vectors_only(&with_vectors(24, storage, metric), 3, &rows);
     let graph = built(&segment);
     assert!(!graph.upper.is_empty());
-    let (open, half) = (some(&mut Random(6), 4000, 0.01), some(&mut Random(7), 4000, 0.5));
+    let (open, half) = (some(&mut Random(6), 2500, 0.01), some(&mut Random(7), 2500, 0.5));
     for allowed in [None, Some(&open), Some(&half)] {
         let recall = recall(&segment, &graph, &rows, allowed, 60);
         assert!(recall >= 0.99, "{recall}");
@@ -61,10 +61,10 @@ fn recall_of_dot_f16() {
 /// A filter that has nothing to do with the query: everything near is forbidden.
 #[test]
 fn recall_with_a_filter_far_from_the_query() {
-    let rows = clustered(&mut Random(8), 3000, 16, 3);
+    let rows = clustered(&mut Random(8), 1500, 16, 3);
     let segment = vectors_only(&with_vectors(16, Storage::Int8, Metric::Cosine), 1, &rows);
     let graph = built(&segment);
-    let allowed = Bitset::from_ones(3000, (0..3000).filter(|i| i % 3 == 2));
+    let allowed = Bitset::from_ones(1500, (0..1500).filter(|i| i % 3 == 2));
     let near: Vec<Vec<f32>> = rows.iter().step_by(3).cloned().collect();
     assert!(recall(&segment, &graph, &near, Some(&allowed), 40) >= 0.99);
 }
@@ -73,16 +73,16 @@ fn recall_with_a_filter_far_from_the_query() {
 fn every_chunk_can_be_reached() {
     // Many equal vectors crowd each other out of the lists of neighbours.
     let mut random = Random(11);
-    let rows: Vec<Vec<f32>> = (0..1500).map(|i| vec![(i % 7) as f32, 1.0, random.below(0..2) as f32]).collect();
+    let rows: Vec<Vec<f32>> = (0..800).map(|i| vec![(i % 7) as f32, 1.0, random.below(0..2) as f32]).collect();
     let segment = vectors_only(&with_vectors(3, Storage::Int8, Metric::Euclidean), 1, &rows);
     let graph = built(&segment);
     let legs = [DenseLeg { segment: &segment, graph: Some(&graph), allowed: None }];
-    let params = DenseParams { ef: 1499, mode: DenseMode::Hnsw, ..DenseParams::default() };
-    assert_eq!(dense_top_k(&legs, &rows[0], params, 1499).unwrap().len(), 1499);
+    let params = DenseParams { ef: 799, mode: DenseMode::Hnsw, ..DenseParams::default() };
+    assert_eq!(dense_top_k(&legs, &rows[0], params, 799).unwrap().len(), 799);
     let mut offered = 0;
     let probe = Probe::new(segment.vectors().unwrap(), &rows[0], None).unwrap();
-    graph.search(&probe, None, 1500, &mut |_, _| offered += 1);
-    assert_eq!(offered, 1500);
+    graph.search(&probe, None, 800, &mut |_, _| offered += 1);
+    assert_eq!(offered, 800);
 }
 
 #[test]
