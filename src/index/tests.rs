@@ -156,7 +156,13 @@ fn wrong_input_is_refused_and_leaves_nothing() {
     let (dense, invalid) = (with_vectors(2, Storage::Int8, Metric::Cosine), ErrorKind::InvalidInput);
     refused(&lexical(), "short", &[chunk(0..6)], None, invalid);
     refused(&lexical(), "gr\u{fc}n", &[chunk(0..3)], None, invalid);
-    refused(&lexical(), "short", &[ChunkEntry { source: 3..2, ..chunk(0..1) }], None, invalid);
+    refused(
+        &lexical(),
+        "short",
+        &[ChunkEntry { source: std::ops::Range { start: 3, end: 2 }, ..chunk(0..1) }],
+        None,
+        invalid,
+    );
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 1e30] {
         refused(&dense, "text", &[chunk(0..4)], Some(&[0.5, bad]), invalid);
     }

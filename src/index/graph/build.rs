@@ -5,10 +5,11 @@
 //! every chunk can be reached, is mended afterwards.
 
 use super::layers::Links;
-use super::{Graph, Job};
+use super::{layers, Graph, JOB, KIND};
+use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::index::bitset::Bitset;
-use crate::index::vectors::Distance;
+use crate::index::vectors::{Distance, VectorConfig, Vectors};
 use instant_distance::{Builder, Hnsw};
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
@@ -68,6 +69,39 @@ pub fn build_graph(job: &[u8], seed: u64) -> Result<Vec<u8>> {
     connect(&mut lists, order.first().copied().unwrap_or(0));
     let graph = Graph { segment, fingerprint, order, upper, zero: Links::new(lists) };
     graph.encode()
+}
+
+/// A job, read again.
+struct Job {
+    segment: u64,
+    fingerprint: u32,
+    vectors: Vectors,
+}
+
+impl Job {
+    fn read(bytes: &[u8]) -> Result<Job> {
+        let frame = Frame::open(bytes, JOB, 0)?;
+        let mut head = Reader::new(frame.section(*b"HEAD")?);
+        let (segment, fingerprint, count) = (head.u64()?, head.u32()?, head.u32()?);
+        let config = VectorConfig::decode(&mut head)?;
+        head.end()?;
+        let vectors = Vectors::decode(&config, frame.section(*b"VECS")?, count)?;
+        Ok(Job { segment, fingerprint, vectors })
+    }
+}
+
+impl Graph {
+    fn encode(&self) -> Result<Vec<u8>> {
+        let mut head = Writer::new();
+        head.u32(self.fingerprint);
+        head.u32(self.zero.len() as u32);
+        head.u8(self.upper.len() as u8);
+        let mut frame = FrameWriter::new(KIND, self.segment);
+        frame.section(*b"HEAD", head.into_bytes());
+        frame.section(*b"UPPR", layers::write_upper(&self.order, &self.upper));
+        frame.section(*b"ZERO", self.zero.pack());
+        frame.finish()
+    }
 }
 
 fn mirror(distance: Distance, seed: u64) -> Result<Mirror> {

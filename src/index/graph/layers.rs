@@ -1,6 +1,8 @@
 //! Lists of links and their bytes.
 
-use crate::codec::{Reader, Writer};
+use crate::codec::Reader;
+#[cfg(any(test, feature = "neural"))]
+use crate::codec::Writer;
 use crate::error::{Error, Result};
 
 /// For each node the nodes it points to, nearest first.
@@ -37,6 +39,7 @@ impl Links {
     }
 
     /// Section ZERO.
+    #[cfg(any(test, feature = "neural"))]
     pub fn pack(&self) -> Vec<u8> {
         let width = width(self.len());
         let mut writer = Writer::new();
@@ -110,6 +113,7 @@ fn check(node: u32, count: usize) -> Result<u32> {
 }
 
 /// Section UPPR.
+#[cfg(any(test, feature = "neural"))]
 pub(super) fn write_upper(order: &[u32], layers: &[Links]) -> Vec<u8> {
     let mut writer = Writer::new();
     layers.iter().for_each(|layer| writer.varint(layer.len() as u64));

@@ -1,4 +1,4 @@
-//! The HNSW graph over the vectors of one segment (Malkov and Yashunin 2016), in bytes of its own: [`build_graph`]
+//! The HNSW graph over the vectors of one segment (Malkov and Yashunin 2016), in bytes of its own: `build_graph`
 //! makes them out of a [`graph_job`], in another worker if need be, [`Graph::open`] checks every id once, and the
 //! search is our own loop over the stored, quantised vectors.
 //!
@@ -22,7 +22,7 @@ pub use build::build_graph;
 
 use super::bitset::Bitset;
 use super::segment::Segment;
-use super::vectors::{Probe, VectorConfig};
+use super::vectors::Probe;
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use layers::Links;
@@ -68,18 +68,6 @@ impl Graph {
         Ok(Graph { segment, fingerprint, order, upper, zero })
     }
 
-    fn encode(&self) -> Result<Vec<u8>> {
-        let mut head = Writer::new();
-        head.u32(self.fingerprint);
-        head.u32(self.zero.len() as u32);
-        head.u8(self.upper.len() as u8);
-        let mut frame = FrameWriter::new(KIND, self.segment);
-        frame.section(*b"HEAD", head.into_bytes());
-        frame.section(*b"UPPR", layers::write_upper(&self.order, &self.upper));
-        frame.section(*b"ZERO", self.zero.pack());
-        frame.finish()
-    }
-
     /// Memory it takes.
     pub fn bytes(&self) -> usize {
         self.order.len() * size_of::<u32>() + self.upper.iter().chain([&self.zero]).map(Links::bytes).sum::<usize>()
@@ -100,7 +88,7 @@ fn vectors(segment: &Segment) -> Result<&super::vectors::Vectors> {
     segment.vectors().ok_or_else(without)
 }
 
-/// Everything [`build_graph`] needs, to be handed to another thread or worker.
+/// Everything `build_graph` needs, to be handed to another thread or worker.
 ///
 /// # Errors
 /// `InvalidInput` when the segment has no vectors.
@@ -114,27 +102,6 @@ pub fn graph_job(segment: &Segment) -> Result<Vec<u8>> {
     let mut frame = FrameWriter::new(JOB, 0);
     frame.section(*b"HEAD", head.into_bytes()).section(*b"VECS", vectors.encode());
     frame.finish()
-}
-
-/// A job, read again.
-#[cfg(feature = "neural")]
-struct Job {
-    segment: u64,
-    fingerprint: u32,
-    vectors: super::vectors::Vectors,
-}
-
-#[cfg(feature = "neural")]
-impl Job {
-    fn read(bytes: &[u8]) -> Result<Job> {
-        let frame = Frame::open(bytes, JOB, 0)?;
-        let mut head = Reader::new(frame.section(*b"HEAD")?);
-        let (segment, fingerprint, count) = (head.u64()?, head.u32()?, head.u32()?);
-        let config = VectorConfig::decode(&mut head)?;
-        head.end()?;
-        let vectors = super::vectors::Vectors::decode(&config, frame.section(*b"VECS")?, count)?;
-        Ok(Job { segment, fingerprint, vectors })
-    }
 }
 
 #[cfg(all(test, feature = "neural"))]

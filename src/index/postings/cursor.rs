@@ -98,7 +98,7 @@ impl<'a> Cursor<'a> {
             bodies,
             titles,
         };
-        if df % BLOCK > 0 {
+        if !df.is_multiple_of(BLOCK) {
             // The rest has no stored bound: it is short, and an exact one costs little.
             cursor.blocks.push(Block { last: END, at, bound: Bound::NONE });
             cursor.decode(full)?;

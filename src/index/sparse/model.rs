@@ -21,7 +21,7 @@ enum Formula {
         slope: f64,
     },
     TfIdf {
-        logs: [f64; LOGS],
+        logs: Vec<f64>,
     },
 }
 
@@ -107,7 +107,7 @@ impl Plan {
             SparseScorer::TfIdf => {
                 let norm = terms.iter().map(|term| term.weight.powi(2)).sum::<f64>().sqrt();
                 terms.iter_mut().for_each(|term| term.weight /= norm);
-                Formula::TfIdf { logs: std::array::from_fn(|tf| 1.0 + (tf.max(1) as f64).ln()) }
+                Formula::TfIdf { logs: (0..LOGS).map(|tf| 1.0 + (tf.max(1) as f64).ln()).collect() }
             }
         };
         // The sum of all weights is a limit for every score; the grid has 2^50 steps up to the power of two above it.
