@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { canonical } from "./glue.mjs";
 import { bindgen, pkg, root, target } from "./paths.mjs";
 import { capture, must } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
@@ -38,7 +39,7 @@ export async function buildWasm() {
   if ((await readFile(join(out, "stamp"), "utf8").catch(() => "")) !== stamp) {
     await rm(out, { recursive: true, force: true });
     for (const variant of variants) await compile(variant, join(out, variant.file));
-    const glues = await Promise.all(variants.map(({ file }) => readFile(join(out, file, "nearfield.js"), "utf8")));
+    const glues = await Promise.all(variants.map(({ file }) => unify(join(out, file), file)));
     if (glues.some((glue) => glue !== glues[0])) {
       throw new Error("wasm-bindgen made different glue for the modules: one glue file cannot serve both");
     }
@@ -49,6 +50,15 @@ export async function buildWasm() {
   await mkdir(bindgen, { recursive: true });
   for (const { file } of variants) await copyFile(join(out, file, file), join(pkg, file));
   for (const file of ["nearfield.js", "nearfield.d.ts"]) await copyFile(join(out, variants[0].file, file), join(bindgen, file));
+}
+
+/** Gives a module and its glue names that all variants share; returns the glue. */
+async function unify(folder, file) {
+  const paths = { glue: join(folder, "nearfield.js"), module: join(folder, file) };
+  const { glue, module } = canonical({ glue: await readFile(paths.glue, "utf8"), module: await readFile(paths.module) });
+  await writeFile(paths.glue, glue);
+  await writeFile(paths.module, module);
+  return glue;
 }
 
 /** cargo, wasm-bindgen and wasm-opt, into the folder `out`. */
