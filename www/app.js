@@ -2,7 +2,7 @@
 // what runs here only reads files piece by piece, sends messages and draws.
 
 import { byId } from "./lib/dom.js";
-import { isAborted } from "./lib/errors.js";
+import { isAborted, plain } from "./lib/errors.js";
 import { index, summarize } from "./lib/indexing.js";
 import { Library } from "./lib/library.js";
 import { loadSample } from "./lib/sample.js";
@@ -72,6 +72,7 @@ async function start() {
   try {
     opened(await library.open());
     await refresh();
+    sayIfDamaged();
     await checkShelf();
     await search.run();
   } catch (error) {
@@ -85,6 +86,15 @@ function opened({ missing }) {
   state.set({ engine: missing === undefined ? "ready" : "words", download: undefined });
   if (missing === undefined) return;
   notifyError(missing, { key: "open", doing: "Loading the model", action: { label: "Try again", run: start } });
+}
+
+/** A damaged part of the library costs that part only, but must be said. */
+function sayIfDamaged() {
+  const broken = /** @type {string[]} */ (state.value.stats?.broken ?? []);
+  if (broken.length === 0) return;
+  const { title, advice } = plain({ code: "Corrupt" });
+  const detail = { code: "Corrupt", detail: broken.join("; ") };
+  notify("bad", title, { key: "open", text: advice, detail });
 }
 
 async function refresh() {

@@ -22,7 +22,11 @@ function check(name, text, word, expected, length = 60) {
 check("a short text is shown whole", "one needle here", "needle", [false, false, 1]);
 check("a word at the end", `${filler(40)}needle`, "needle", [true, false, 1]);
 check("a word at the start", `needle ${filler(40)}`, "needle", [false, true, 1]);
-check("where most words stand", `needle ${filler(20)} needle needle needle ${filler(20)} needle`, "needle", [true, true, 3]);
+check("where most words stand", `needle ${filler(20)} needle needle needle ${filler(20)} needle`, "needle", [
+  true,
+  true,
+  3,
+]);
 check("nothing to mark: the beginning", filler(50), "needle", [false, true, 0]);
 check("no space to cut at", "x".repeat(5000), "needle", [false, true, 0]);
 check("pairs of surrogates stay whole", "😀".repeat(2000), "needle", [false, true, 0]);
@@ -35,7 +39,8 @@ test("excerpt: no half characters anywhere", () => {
 });
 
 const bytes = (...values) => new Blob([Uint8Array.from(values)]);
-const reading = (name, blob, expected) => test(`reading: ${name}`, async () => assert.deepEqual(await read(blob), expected));
+const reading = (name, blob, expected) =>
+  test(`reading: ${name}`, async () => assert.deepEqual(await read(blob), expected));
 
 reading("plain text", new Blob(["Grüße"]), { text: "Grüße" });
 reading("a byte order mark is no content", bytes(0xef, 0xbb, 0xbf, 0x61), { text: "a" });
@@ -60,7 +65,7 @@ test("reading: a character across two slices stays whole", async () => {
 });
 
 test("types by name, then by what the browser says", () => {
-  const cases = { "a.MD": "markdown", "b.htm": "html", "c.txt": "text", "noname": "text", "x/y.markdown": "markdown" };
+  const cases = { "a.MD": "markdown", "b.htm": "html", "c.txt": "text", noname: "text", "x/y.markdown": "markdown" };
   for (const [path, type] of Object.entries(cases)) assert.equal(typeOf(path), type);
   assert.equal(typeOf("page", "text/html; charset=utf-8"), "html");
 });
@@ -68,5 +73,8 @@ test("types by name, then by what the browser says", () => {
 test("hidden files of a folder are left out", () => {
   const file = (webkitRelativePath) => ({ webkitRelativePath, name: "", type: "", lastModified: 0 });
   const found = fromFolder(["notes/a.md", "notes/.git/config", "notes/.hidden"].map(file));
-  assert.deepEqual(found.map(({ path }) => path), ["notes/a.md"]);
+  assert.deepEqual(
+    found.map(({ path }) => path),
+    ["notes/a.md"],
+  );
 });

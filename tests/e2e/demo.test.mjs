@@ -31,8 +31,11 @@ few weeks. <b>Never</b> use a pressure washer on bearings.</p><script>alert("gea
   "bread.txt":
     "Mix flour, water and salt. Let the dough rise over night in a cool place.\n\nBake it in a very hot oven for forty minutes. " +
     "A pan of boiling water on the floor of the oven gives a glossy crust.\n",
-  "injection.md": "# Escaping\n\n<img src=x onerror=\"window.pwned = true\"> is shown as the words it is made of.\n",
-  "latin.txt": Buffer.from("Das Caf\xe9 an der Ecke \xf6ffnet um acht und schlie\xdft um zehn Uhr abends, au\xdfer am Montag.", "latin1"),
+  "injection.md": '# Escaping\n\n<img src=x onerror="window.pwned = true"> is shown as the words it is made of.\n',
+  "latin.txt": Buffer.from(
+    "Das Caf\xe9 an der Ecke \xf6ffnet um acht und schlie\xdft um zehn Uhr abends, au\xdfer am Montag.",
+    "latin1",
+  ),
   "empty.txt": "",
   "spaces.md": " \n\n\t\n",
   "picture.txt": Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13]),
@@ -96,20 +99,29 @@ test("the first visit invites, and has nothing to search yet", async () => {
 test("real files are indexed, with progress; what cannot be is refused with the reason", async () => {
   await page.evaluate(() => {
     window.seen = new Set();
-    const look = () => document.getElementById("job").hidden || window.seen.add(document.querySelector("#job strong").textContent);
-    new MutationObserver(look).observe(document.getElementById("job"), { subtree: true, childList: true, attributes: true });
+    const look = () =>
+      document.getElementById("job").hidden || window.seen.add(document.querySelector("#job strong").textContent);
+    new MutationObserver(look).observe(document.getElementById("job"), {
+      subtree: true,
+      childList: true,
+      attributes: true,
+    });
   });
   await addFiles(...Object.keys(FILES));
   assert.deepEqual((await page.locator("#documents .name span:last-child").allInnerTexts()).sort(), GOOD);
   const notices = (await page.locator("#notices").innerText()).replaceAll("\n", " ");
-  const say = (name, why) => assert.match(notices, new RegExp(`${name.replace(".", "\\.")}: [^:]*${why}`), `${name} in: ${notices}`);
+  const say = (name, why) =>
+    assert.match(notices, new RegExp(`${name.replace(".", "\\.")}: [^:]*${why}`), `${name} in: ${notices}`);
   say("empty.txt", "empty");
   say("spaces.md", "nothing but spaces");
   say("picture.txt", "an image, not text");
   say("numbers.bin", "a binary file, not text");
   say("latin.txt", "4 unreadable bytes were replaced");
   assert.match(notices, /Added 5 of 9 documents/);
-  assert.ok((await page.evaluate(() => [...window.seen])).some((phase) => phase === "Embedding"), "the phase was shown");
+  assert.ok(
+    (await page.evaluate(() => [...window.seen])).some((phase) => phase === "Embedding"),
+    "the phase was shown",
+  );
   const figures = await page.locator("#stats").innerText();
   assert.match(figures, /IndexedDB/);
   assert.match(figures, /all-MiniLM-L6-v2, 384 dimensions/);
@@ -125,7 +137,9 @@ test("a question finds the passage that answers it, by meaning and with its word
   assert.match(await first.locator(".headings").innerText(), /The garden in spring › Water/);
   const marks = (await first.locator("mark").allInnerTexts()).map((mark) => mark.toLowerCase());
   assert.ok(marks.includes("tomatoes") && marks.includes("water"), marks.join());
-  const stages = await page.locator("#timings [data-stage]").evaluateAll((all) => all.map(({ dataset }) => dataset.stage));
+  const stages = await page
+    .locator("#timings [data-stage]")
+    .evaluateAll((all) => all.map(({ dataset }) => dataset.stage));
   for (const stage of ["embed", "total"]) assert.ok(stages.includes(stage), stages.join());
   assert.match(await page.locator("#timings [data-stage=total]").innerText(), /\d (ms|s)/);
 });
@@ -178,7 +192,8 @@ test("the keyboard reaches everything", async () => {
   await page.keyboard.type("prune roses");
   await answered();
   await page.keyboard.press("ArrowDown");
-  const focused = () => page.evaluate(() => document.activeElement.closest("#results > li")?.dataset.key ?? document.activeElement.id);
+  const focused = () =>
+    page.evaluate(() => document.activeElement.closest("#results > li")?.dataset.key ?? document.activeElement.id);
   assert.match(await focused(), /^garden\.md#/);
   await page.keyboard.press("ArrowDown");
   assert.doesNotMatch(await focused(), /^garden\.md#/);
@@ -253,13 +268,18 @@ test("without a network the page opens, searches by meaning and adds", async () 
 test("indexing never holds up the page", async () => {
   const notes = Array.from({ length: 40 }, (_, i) => [
     `note-${i}.md`,
-    Array.from({ length: 20 }, (_, j) => `## Part ${j}\n\nNote ${i} tells about matter number ${i * 20 + j}, at some length.\n`).join("\n"),
+    Array.from(
+      { length: 20 },
+      (_, j) => `## Part ${j}\n\nNote ${i} tells about matter number ${i * 20 + j}, at some length.\n`,
+    ).join("\n"),
   ]);
   const long = ["long.txt", "It was a long walk along the river, past mills and meadows, to the sea. ".repeat(4000)];
   for (const [name, text] of [...notes, long]) await writeFile(join(folder, name), text);
   await page.evaluate(() => {
     window.blocked = [];
-    new PerformanceObserver((list) => window.blocked.push(...list.getEntries().map(({ duration }) => duration))).observe({ type: "longtask" });
+    new PerformanceObserver((list) =>
+      window.blocked.push(...list.getEntries().map(({ duration }) => duration)),
+    ).observe({ type: "longtask" });
   });
   await addFiles(...notes.map(([name]) => name), long[0]);
   const blocked = await page.evaluate(() => window.blocked);
@@ -301,7 +321,9 @@ test("nothing was reported to the console as an error, and no policy was violate
 test("the service worker knows every file of the application", async () => {
   const worker = await readFile(join(root, "www", "sw.js"), "utf8");
   const all = await readdir(join(root, "www"), { recursive: true, withFileTypes: true });
-  const names = all.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name).slice(join(root, "www").length + 1));
+  const names = all
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(join(root, "www").length + 1));
   const missing = names.filter((name) => !["sw.js", "index.html"].includes(name) && !worker.includes(`"${name}"`));
   assert.deepEqual(missing, []);
 });

@@ -178,7 +178,9 @@ export async function index(sources, { collection, shelf, signal, report, stored
 /** @param {Source} source @param {string} text @returns {Item} */
 function toItem({ path, blob, type, modified, title, url }, text) {
   const meta = { type, bytes: blob.size, ...(modified !== undefined && { modified }) };
-  const document = { id: path, text, title, url, meta, strategy: STRATEGY[type] };
+  // Pages and Markdown say their titles themselves; a plain text has only its name.
+  const name = type === "text" ? path.replace(/^.*\//, "").replace(/\.\w+$/, "") : undefined;
+  const document = { id: path, text, title: title ?? name, url, meta, strategy: STRATEGY[type] };
   return { document, entry: { id: path, type, bytes: blob.size, at: Date.now() } };
 }
 

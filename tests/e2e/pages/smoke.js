@@ -4,7 +4,10 @@
 import { open } from "/pkg/nearfield.js";
 
 const DOCUMENTS = [
-  { id: "bread", text: "# Bread\n\nLet the dough rise over night in a cool place.\n\n# Oven\n\nBake it for forty minutes." },
+  {
+    id: "bread",
+    text: "# Bread\n\nLet the dough rise over night in a cool place.\n\n# Oven\n\nBake it for forty minutes.",
+  },
   { id: "bicycle", text: "# Bicycle\n\nA chain lasts longer when it is cleaned and oiled every few weeks." },
   { id: "tomato", text: "# Tomatoes\n\nWater the plants in the morning, at the roots, and never on the leaves." },
 ];
@@ -39,6 +42,9 @@ try {
   document.getElementById("result").textContent = JSON.stringify(result);
   document.title = "done";
 } catch (error) {
-  document.getElementById("result").textContent = JSON.stringify({ code: error.code, error: String(error.stack ?? error) });
+  document.getElementById("result").textContent = JSON.stringify({
+    code: error.code,
+    error: String(error.stack ?? error),
+  });
   document.title = "failed";
 }
