@@ -178,8 +178,8 @@ async function remove(id) {
 
 async function removeAll() {
   if (!(await askForDeletion(state.value.stats?.documents ?? 0))) return;
-  searcher.cancel();
-  state.set({ engine: "opening", answer: undefined });
+  search.clear();
+  state.set({ engine: "opening" });
   try {
     const result = await library.reset();
     shelf.clear();
@@ -217,7 +217,7 @@ mountTheme();
 mountAdding({ add, sample: addSample, fail: (error, doing) => notifyError(error, { doing }) });
 mountJob(state, { stop });
 mountLibrary(state, { remove, removeAll, persist, read: (id) => read(id) });
-mountResults(state, { read: (hit) => read(hit.id, hit), retry: search.run });
+mountResults(state, { read: (hit) => read(hit.id, hit), retry: search.run, ask: search.ask });
 mountKeyboard({ clear: search.clear });
 
 onOtherTab("shelf", () => refresh().catch(() => {}));

@@ -241,7 +241,7 @@ test("deleting takes a document out of the answers", async () => {
 test("after a reload the library answers at once", async () => {
   await ask("prune roses");
   await page.reload();
-  await ready();
+  await page.waitForSelector("#results > li");
   await answered();
   assert.equal(await page.inputValue("#query"), "prune roses", "the question is kept in the address");
   assert.equal((await paths())[0], "garden.md");
@@ -252,7 +252,9 @@ test("without a network the page opens, searches by meaning and adds", async () 
   // The service worker has the files once it is active and rules the page.
   await page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
   await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
-  const asked = opened.site.requests.length;
+  // The browser itself looks whether there is a newer service worker, even now.
+  const requests = () => opened.site.requests.filter((path) => path !== "/sw.js").length;
+  const asked = requests();
   await opened.context.setOffline(true);
   await page.reload();
   await ready();
@@ -261,41 +263,66 @@ test("without a network the page opens, searches by meaning and adds", async () 
   assert.equal((await paths())[0], "bicycle.html");
   await addFiles("latin.txt");
   assert.equal(await page.locator("#count").innerText(), "6 documents");
-  assert.equal(opened.site.requests.length, asked, "the server was asked for nothing");
   await opened.context.setOffline(false);
+  assert.equal(requests(), asked, "the server was asked for nothing");
 });
 
-test("indexing never holds up the page", async () => {
-  const notes = Array.from({ length: 40 }, (_, i) => [
+/**
+ * The longest task of the page's main thread while `work` runs, in milliseconds of processor time: what other programs
+ * take from a busy computer does not count.
+ */
+async function longestTask(work) {
+  const session = await opened.context.newCDPSession(page);
+  const events = [];
+  session.on("Tracing.dataCollected", ({ value }) => events.push(...value));
+  const complete = new Promise((done) => session.once("Tracing.tracingComplete", done));
+  await session.send("Tracing.start", {
+    transferMode: "ReportEvents",
+    traceConfig: { includedCategories: ["disabled-by-default-devtools.timeline", "__metadata"] },
+  });
+  await work();
+  await session.send("Tracing.end");
+  await complete;
+  await session.detach();
+  const mains = new Set(
+    events
+      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
+      .map(({ pid, tid }) => `${pid}:${tid}`),
+  );
+  const tasks = events.filter(({ name, pid, tid }) => name === "RunTask" && mains.has(`${pid}:${tid}`));
+  assert.ok(tasks.length > 100, `the trace has ${tasks.length} tasks`);
+  return Math.max(...tasks.map(({ tdur }) => (tdur ?? 0) / 1000));
+}
+
+test("indexing never holds up the page", async (t) => {
+  const notes = Array.from({ length: 24 }, (_, i) => [
     `note-${i}.md`,
     Array.from(
       { length: 20 },
       (_, j) => `## Part ${j}\n\nNote ${i} tells about matter number ${i * 20 + j}, at some length.\n`,
     ).join("\n"),
   ]);
-  const long = ["long.txt", "It was a long walk along the river, past mills and meadows, to the sea. ".repeat(4000)];
+  const long = ["long.txt", "It was a long walk along the river, past mills and meadows, to the sea. ".repeat(500)];
   for (const [name, text] of [...notes, long]) await writeFile(join(folder, name), text);
-  await page.evaluate(() => {
-    window.blocked = [];
-    new PerformanceObserver((list) =>
-      window.blocked.push(...list.getEntries().map(({ duration }) => duration)),
-    ).observe({ type: "longtask" });
-  });
-  await addFiles(...notes.map(([name]) => name), long[0]);
-  const blocked = await page.evaluate(() => window.blocked);
-  // The browser itself reports tasks of more than 50 ms.
-  assert.deepEqual(blocked, [], "milliseconds of tasks that were too long");
+  const longest = await longestTask(() => addFiles(...notes.map(([name]) => name), long[0]));
+  t.diagnostic(`longest task of the page: ${longest.toFixed(1)} ms`);
+  assert.ok(longest <= 50, `${longest} ms`);
 });
 
-test("stopping keeps what is stored, and the page goes on", async () => {
-  const before = Number.parseInt(await page.locator("#count").innerText());
-  const text = "Another walk, up the hill this time, through heather and over stiles, to the cairn. ".repeat(6000);
-  await writeFile(join(folder, "longer.txt"), text);
-  await page.setInputFiles("#pick-files", files("longer.txt"));
-  await page.click("#stop");
-  await page.waitForSelector("#job", { state: "hidden" });
+test("a file of 10 MB does not hold it up either, and stopping keeps what is stored", async (t) => {
+  const before = await page.locator("#count").innerText();
+  const text = "Another walk, up the hill this time, through heather and over stiles, to the café.\n".repeat(125_000);
+  await writeFile(join(folder, "huge.txt"), text);
+  const longest = await longestTask(async () => {
+    await page.setInputFiles("#pick-files", files("huge.txt"));
+    await page.waitForFunction(() => document.querySelector("#job strong")?.textContent === "Embedding");
+    await page.click("#stop");
+    await page.waitForSelector("#job", { state: "hidden" });
+  });
+  t.diagnostic(`longest task of the page: ${longest.toFixed(1)} ms`);
+  assert.ok(longest <= 50, `${longest} ms`);
   assert.match(await page.locator("#notices").innerText(), /Stopped: 0 of 1 document added/);
-  assert.equal(Number.parseInt(await page.locator("#count").innerText()), before);
+  assert.equal(await page.locator("#count").innerText(), before);
   await ask("prune roses");
   assert.equal((await paths())[0], "garden.md");
 });
@@ -310,8 +337,9 @@ test("everything can be deleted, and the sample loaded", async () => {
   await page.waitForSelector("#job", { state: "hidden" });
   const listed = await page.locator("#documents .name span:last-child").allInnerTexts();
   assert.ok(listed.includes("README.md"), listed.join());
-  await ask("what is this project for?");
-  assert.ok((await paths()).length > 0);
+  await page.click("#hint button");
+  await answered();
+  assert.ok((await paths()).length > 0, "a suggested question has an answer");
 });
 
 test("nothing was reported to the console as an error, and no policy was violated", () => {

@@ -106,7 +106,7 @@ export async function read(blob) {
   if (binary) return { refused: `it is ${binary}, not text` };
 
   const exact = await decode(blob, encoding, true);
-  if (exact !== undefined) return exact.trim() === "" ? { refused: "it holds nothing but spaces" } : { text: exact };
+  if (exact !== undefined) return !/\S/.test(exact) ? { refused: "it holds nothing but spaces" } : { text: exact };
   const text = (await decode(blob, encoding, false)) ?? "";
   const bad = text.split("\ufffd").length - 1;
   if (bad > text.length / 10) return { refused: `it is not text in ${encoding.toUpperCase()}` };
@@ -143,5 +143,8 @@ async function decode(blob, encoding, fatal) {
     if (error instanceof TypeError) return undefined;
     throw error;
   }
-  return parts.join("");
+  const text = parts.join("");
+  // What comes next takes its own time for a large text: the page gets its turn in between.
+  if (blob.size > SLICE) await new Promise((done) => setTimeout(done));
+  return text;
 }

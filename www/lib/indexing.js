@@ -181,7 +181,7 @@ function toItem({ path, blob, type, modified, title, url }, text) {
   // Pages and Markdown say their titles themselves; a plain text has only its name.
   const name = type === "text" ? path.replace(/^.*\//, "").replace(/\.\w+$/, "") : undefined;
   const document = { id: path, text, title: title ?? name, url, meta, strategy: STRATEGY[type] };
-  return { document, entry: { id: path, type, bytes: blob.size, at: Date.now() } };
+  return { document, entry: { id: path, type, bytes: blob.size, at: Date.now(), url } };
 }
 
 /** One line about how it went. @param {Outcome} outcome @param {number} asked @param {number} ms */
@@ -189,5 +189,5 @@ export function summarize({ added, replaced, stopped }, asked, ms) {
   const what = `${added} of ${asked} ${asked === 1 ? "document" : "documents"}`;
   const again = replaced > 0 ? `, ${replaced} of them replaced` : "";
   if (stopped) return `Stopped: ${what} added${again}.`;
-  return `Added ${what}${again} in ${(ms / 1000).toFixed(1)} s.`;
+  return `Added ${what}${again} in ${(ms / 1000).toFixed(1)}\u00a0s.`;
 }

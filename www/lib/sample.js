@@ -4,6 +4,16 @@ import { typeOf } from "./files.js";
 
 const FOLDER = new URL("../sample/", import.meta.url);
 
+/** Questions that the sample answers. */
+export const QUESTIONS = [
+  "What happens when the page is closed in the middle of adding?",
+  "Why is there a second pool of workers?",
+  "Which models can I use?",
+];
+
+/** Whether a document of the library is one of the sample. @param {{ url?: string | undefined }} entry */
+export const isSample = ({ url }) => url?.startsWith(FOLDER.href) ?? false;
+
 /** @returns {Promise<import("./files.js").Source[]>} */
 export async function loadSample() {
   const paths = /** @type {string[]} */ (await (await get("index.json")).json());

@@ -6,7 +6,7 @@ import { load, onOtherTab, save } from "./settings.js";
 /**
  * `pending`: handed to the engine, not known to be stored yet.
  *
- * @typedef {{ id: string, type: import("./files.js").Type, bytes: number, at: number, pending?: boolean | undefined }} Entry
+ * @typedef {{ id: string, type: import("./files.js").Type, bytes: number, at: number, url?: string | undefined, pending?: boolean | undefined }} Entry
  */
 
 export class Shelf {

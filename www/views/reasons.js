@@ -3,6 +3,8 @@
 import { h } from "../lib/dom.js";
 
 /**
+ * Places count from 1.
+ *
  * @typedef {object} Explanation
  * @property {{ rank: number, score: number, terms: { term: string, tf: number, df: number, idf: number, score: number }[] }} [sparse]
  * @property {{ rank: number, score: number }} [dense]
@@ -14,11 +16,8 @@ import { h } from "../lib/dom.js";
 export function reasons({ explanation, chunk, source }) {
   const { sparse, dense, fused, rerank } = /** @type {Explanation} */ (explanation ?? { fused: 0 });
   const rows = [
-    ["By words", sparse ? `place ${place(sparse.rank)}, score ${sparse.score.toFixed(2)}` : "not among the candidates"],
-    [
-      "By meaning",
-      dense ? `place ${place(dense.rank)}, similarity ${dense.score.toFixed(3)}` : "not among the candidates",
-    ],
+    ["By words", sparse ? `place ${sparse.rank}, score ${sparse.score.toFixed(2)}` : "not among the candidates"],
+    ["By meaning", dense ? `place ${dense.rank}, similarity ${dense.score.toFixed(3)}` : "not among the candidates"],
     ["Fused", fused.toFixed(4)],
     ["Reranker", rerank === undefined ? "not read" : rerank.toFixed(2)],
     ["Passage", `number ${chunk + 1}, bytes ${source[0]} to ${source[1]}`],
@@ -30,9 +29,6 @@ export function reasons({ explanation, chunk, source }) {
     sparse && sparse.terms.length > 0 && termTable(sparse.terms),
   );
 }
-
-/** The engine counts from 0. @param {number} rank */
-const place = (rank) => rank + 1;
 
 /** @param {{ term: string, tf: number, df: number, idf: number, score: number }[]} terms */
 const termTable = (terms) =>

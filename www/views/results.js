@@ -4,6 +4,7 @@ import { byId, h } from "../lib/dom.js";
 import { plain } from "../lib/errors.js";
 import { excerpt } from "../lib/excerpt.js";
 import { count, milliseconds } from "../lib/format.js";
+import { isSample, QUESTIONS } from "../lib/sample.js";
 import { keyOf } from "../lib/searching.js";
 import { marked } from "./marked.js";
 import { reasons } from "./reasons.js";
@@ -16,9 +17,9 @@ import { showTimings } from "./timings.js";
 
 /**
  * @param {import("../lib/state.js").State<import("../app.js").AppState>} state
- * @param {{ read: (hit: Hit) => void, retry: () => void }} actions
+ * @param {{ read: (hit: Hit) => void, retry: () => void, ask: (question: string) => void }} actions
  */
-export function mountResults(state, { read, retry }) {
+export function mountResults(state, { read, retry, ask }) {
   const list = byId("results", HTMLOListElement);
   /** Open details and whole passages stay open when the next stage draws the list anew. */
   const opened = { why: new Set(), whole: new Set() };
@@ -43,15 +44,25 @@ export function mountResults(state, { read, retry }) {
     document.body.toggleAttribute("data-answered", answer !== undefined);
   });
 
-  state.watch(["answer", "searching", "stats", "engine"], ({ answer, searching, stats, engine }) => {
+  state.watch(["answer", "searching"], ({ answer, searching }) => {
     const status = byId("status");
     status.replaceChildren(...sentence(answer, searching, retry));
-    const hint = byId("hint");
-    hint.textContent =
-      answer || searching || engine === "opening" || !stats?.documents
-        ? ""
-        : "Press / to search, the arrow keys to move through the results.";
   });
+
+  state.watch(["answer", "searching", "documents", "engine"], ({ answer, searching, documents, engine }) => {
+    const idle = !answer && !searching && engine !== "opening" && documents.length > 0;
+    byId("hint").replaceChildren(...(idle ? suggestions(documents.some(isSample), ask) : []));
+  });
+}
+
+/** What to do with an empty field. @param {boolean} sample @param {(question: string) => void} ask */
+function suggestions(sample, ask) {
+  const keys = h("p", {}, "Press ", h("kbd", {}, "/"), " to search, and the arrow keys to move through the results.");
+  if (!sample) return [keys];
+  const questions = QUESTIONS.map((question) =>
+    h("li", {}, h("button", { type: "button", class: "button small", onclick: () => ask(question) }, question)),
+  );
+  return [h("p", {}, "The sample can tell, for example:"), h("ul", {}, ...questions), keys];
 }
 
 /** @param {Answer | undefined} answer @param {boolean} searching @param {() => void} retry @returns {(Node | string)[]} */

@@ -90,5 +90,12 @@ export function mountSearch(state, searcher, settings) {
   });
   state.watch(["searching"], ({ searching }) => form.toggleAttribute("data-searching", searching));
 
-  return { run, clear };
+  /** Asks a question that was not typed. @param {string} question */
+  const ask = (question) => {
+    query.value = question;
+    query.focus();
+    return run();
+  };
+
+  return { run, clear, ask };
 }
