@@ -73,6 +73,7 @@ async function start() {
     opened(await library.open());
     await refresh();
     sayIfDamaged();
+    sayIfNotKept();
     await checkShelf();
     await search.run();
   } catch (error) {
@@ -95,6 +96,13 @@ function sayIfDamaged() {
   const { title, advice } = plain({ code: "Corrupt" });
   const detail = { code: "Corrupt", detail: broken.join("; ") };
   notify("bad", title, { key: "open", text: advice, detail });
+}
+
+/** Private windows, and browsers told to store nothing. */
+function sayIfNotKept() {
+  if (state.value.stats?.storage !== "memory") return;
+  const text = "The library is in memory only and will be gone when it closes. A private window may be the reason.";
+  notify("note", "The browser lets this page store nothing.", { key: "kept", text });
 }
 
 async function refresh() {

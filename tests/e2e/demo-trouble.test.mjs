@@ -1,14 +1,15 @@
 // What the demo says, and still does, when something outside of it fails.
 import assert from "node:assert/strict";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openPage } from "../tools/fixture.mjs";
+import { pkg } from "../tools/paths.mjs";
 
 /** Opens the demo, gives it one file where `add` says so, and closes everything at the end. */
-async function withDemo({ intercept, add = false }, work) {
-  const opened = await openPage({ path: "/", intercept });
+async function withDemo({ intercept, path = "/", add = false }, work) {
+  const opened = await openPage({ path, intercept });
   const folder = await mkdtemp(join(tmpdir(), "nearfield-files-"));
   try {
     const { page } = opened;
@@ -23,7 +24,7 @@ async function withDemo({ intercept, add = false }, work) {
       await page.waitForSelector("body[data-state=ready]");
       await addFile("bread.txt", "Let the dough rise over night in a cool place.");
     }
-    await work({ ...opened, addFile });
+    await work({ ...opened, folder, addFile });
   } finally {
     await opened.close();
     await rm(folder, { recursive: true });
@@ -83,6 +84,66 @@ test("a library whose models are gone answers by words", async () => {
     await page.waitForSelector("#results > li");
     assert.equal(await page.locator("#results .path").innerText(), "bread.txt");
     assert.equal(await page.locator("input[value=dense]").isDisabled(), true);
+  });
+});
+
+test("a full disk is said, and what was stored before stays", async () => {
+  // Chromium looks at the quota when an origin first stores something: it is set before the demo is opened.
+  await withDemo({ path: "/blank/" }, async ({ page, context, site, addFile }) => {
+    const session = await context.newCDPSession(page);
+    await session.send("Storage.overrideQuotaForOrigin", { origin: site.url, quotaSize: 40_000 });
+    await page.goto(site.url);
+    await page.waitForSelector("body[data-state=ready]");
+    await addFile("bread.txt", "Let the dough rise over night in a cool place.");
+    const numbers = Array.from({ length: 5000 }, (_, i) => ((i * 7919) % 10007) * 31);
+    await addFile("numbers.txt", numbers.join(" "));
+    assert.match(await page.locator("#notices").innerText(), /The browser's storage is full.*QuotaExceeded/s);
+    assert.equal(await page.locator("#count").innerText(), "1 document");
+    await page.fill("#query", "dough");
+    await page.waitForSelector("#results mark");
+  });
+});
+
+test("a tab closed while it adds: what was stored is there, what was not is named", async () => {
+  await withDemo({ add: true }, async ({ page, context, site, folder }) => {
+    await writeFile(join(folder, "long.txt"), "A long walk along the river, past mills and meadows. ".repeat(20_000));
+    await page.setInputFiles("#pick-files", join(folder, "long.txt"));
+    await page.waitForFunction(() => document.querySelector("#job strong")?.textContent === "Embedding");
+    await page.close();
+    const second = await context.newPage();
+    await second.goto(`${site.url}/#q=dough`);
+    await second.waitForSelector("#results > li");
+    assert.equal(await second.locator("#results .path").innerText(), "bread.txt");
+    assert.match(await second.locator("#notices").innerText(), /not in the library.*long\.txt: please add it again/s);
+    assert.equal(await second.locator("#count").innerText(), "1 document");
+  });
+});
+
+test("without IndexedDB, as in some private windows, the page works and says that nothing is kept", async () => {
+  const worker = await readFile(join(pkg, "worker.js"), "utf8");
+  const intercept = (request, response) => {
+    if (request.url !== "/pkg/worker.js") return false;
+    const denied = 'IDBFactory.prototype.open = () => { throw new DOMException("denied", "SecurityError"); };';
+    response.writeHead(200, { "Content-Type": "text/javascript" }).end(denied + worker);
+    return true;
+  };
+  await withDemo({ intercept, add: true }, async ({ page, problems }) => {
+    assert.match(await page.locator("#alerts").innerText(), /lets this page store nothing/);
+    assert.match(await page.locator("#stats").innerText(), /in memory only/);
+    await page.fill("#query", "dough");
+    await page.waitForSelector("#results > li");
+    assert.deepEqual(problems, []);
+  });
+});
+
+test("a question of ten thousand words, and one of none", async () => {
+  await withDemo({ add: true }, async ({ page, problems }) => {
+    await page.fill("#query", "where does the dough rise ".repeat(2000));
+    await page.waitForSelector("#results mark");
+    await page.fill("#query", "   ");
+    await page.waitForSelector("#results > li", { state: "detached" });
+    assert.equal(await page.locator("#status").innerText(), "");
+    assert.deepEqual(problems, []);
   });
 });
 

@@ -1,10 +1,13 @@
 // Messages that stay until they are dismissed: what was added, what was refused and why, what went wrong and what to do.
-// Those about adding stand beside the ways in, those about the library as a whole (key "open") above everything.
+// Those about adding stand beside the ways in, those about the library as a whole above everything.
 
 import { byId, h, icon } from "../lib/dom.js";
 import { plain } from "../lib/errors.js";
 
 const CROSS = "m7 7 10 10M17 7 7 17";
+
+/** Keys of notices about the library as a whole. */
+const ABOVE = ["open", "kept"];
 
 /** A long list of refused files is cut here; the rest is counted. */
 const LINES = 8;
@@ -55,7 +58,7 @@ export function notify(kind, title, { key, text, lines = [], detail, action } = 
   );
   close.addEventListener("click", () => item.remove());
   if (key) dismiss(key);
-  byId(key === "open" ? "alerts" : "notices").prepend(item);
+  byId(key && ABOVE.includes(key) ? "alerts" : "notices").prepend(item);
 }
 
 /** Removes the notice with this key, if there is one. @param {string} key */
