@@ -102,14 +102,14 @@ export class EngineClient {
 
   #handlers(): Handlers<HostMethods> {
     return {
-      startWorker: () => {
+      startWorker: (_, compiled) => {
         const id = ++this.#lastHelper;
         const { port1, port2 } = new MessageChannel();
         const die = ({ message }: NearfieldError) => {
           this.#helpers.delete(id);
           this.#live?.engine.call("workerDied", [id, message]).catch(() => {});
         };
-        this.#helpers.set(id, spawn("pool", this.#options.worker, die, port1));
+        this.#helpers.set(id, spawn("pool", this.#options.worker, die, { port: port1, compiled }));
         return new Transfer({ id, port: port2 }, [port2]);
       },
       endWorker: (_, id) => {

@@ -32,6 +32,8 @@ export class Compute {
   #models = new Map<string, HeldModel>();
   /** What to do when the page says that a worker is gone. */
   #deaths = new Map<number, (error: NearfieldError) => void>();
+  /** What each model of this worker had counted when we last looked. */
+  #counts = new WeakMap<object, number>();
 
   constructor(instance: Instance, host: Peer<HostMethods>, workers: number) {
     this.#instance = instance;
@@ -146,34 +148,40 @@ export class Compute {
   }
 
   async #startHelper(onDeath: (error: NearfieldError) => void): Promise<Lane<Helper>> {
-    const { id, port } = await this.#host.call("startWorker", []);
-    const end = () => {
+    const { module, build } = this.#instance;
+    const { id, port } = await this.#host.call("startWorker", [{ module, build }]);
+    const leave = (error: NearfieldError) => {
       this.#deaths.delete(id);
-      void this.#host.call("endWorker", [id]);
-      peer.fail(new NearfieldError("Aborted", "the worker was ended"));
+      peer.fail(error);
+      port.close();
+    };
+    const end = () => {
+      this.#host.call("endWorker", [id]).catch(() => {});
+      leave(new NearfieldError("Aborted", "the worker was ended"));
     };
     const die = (error: NearfieldError) => {
       onDeath(error);
-      this.#deaths.delete(id);
-      peer.fail(error);
+      leave(error);
     };
     const peer = new Peer<PoolMethods>(port, {}, (error) => die(fromWire(error)));
     this.#deaths.set(id, die);
-    const { module, build } = this.#instance;
-    await peer.call("boot", [{ module, build }]);
+    try {
+      await peer.call("ready", []);
+    } catch (error) {
+      end();
+      throw error;
+    }
     return { worker: { peer, loaded: new Map() }, end };
   }
 
   async #counted<T>(model: { tokens(): number }, work: () => Promise<T>): Promise<T> {
-    // Several may run interleaved: what a model counted is added once, by whoever ends first.
     const result = await work();
-    const counted = this.#seen.get(model) ?? 0;
-    this.#seen.set(model, model.tokens());
-    this.tokens += model.tokens() - counted;
+    // Calls may have run interleaved: what is new is added once, by whichever ends first.
+    const now = model.tokens();
+    this.tokens += now - (this.#counts.get(model) ?? 0);
+    this.#counts.set(model, now);
     return result;
   }
-
-  #seen = new WeakMap<object, number>();
 }
 
 const pick = (texts: string[], job: number[]): string[] => job.map((index) => texts[index]!);

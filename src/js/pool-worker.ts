@@ -7,17 +7,22 @@ import type { PoolMethods } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers } from "./rpc.js";
 import { instantiate, type Compiled, type Instance, type Role, type Wasm, type WasmModel } from "./wasm.js";
 
-export function servePool(port: MessagePort): void {
-  new Peer<object>(port, new PoolWorker());
+export function servePool(port: MessagePort, compiled: Compiled): void {
+  new Peer<object>(port, new PoolWorker(compiled));
 }
 
 class PoolWorker implements Handlers<PoolMethods> {
+  #compiled: Compiled;
   #instance: Instance | undefined;
   #models = new Map<string, WasmModel>();
   #last: Promise<unknown> = Promise.resolve();
 
-  boot = (_: CallContext, compiled: Compiled): void => {
-    this.#instance = instantiate(compiled);
+  constructor(compiled: Compiled) {
+    this.#compiled = compiled;
+  }
+
+  ready = (): void => {
+    this.#instance = instantiate(this.#compiled);
   };
 
   load = async ({ signal }: CallContext, key: string, bundle: Bundle): Promise<void> => {

@@ -71,7 +71,7 @@ export interface EngineMethods {
 /** Answered by the page for its engine. */
 export interface HostMethods {
   /** Starts a worker of the pool; `port` leads to it. */
-  startWorker(): { id: number; port: MessagePort };
+  startWorker(compiled: Compiled): { id: number; port: MessagePort };
   endWorker(id: number): void;
   /** The caller's own embedder. */
   embed(texts: string[], role: Role): Float32Array;
@@ -79,7 +79,8 @@ export interface HostMethods {
 
 /** Answered by a worker of the pool. */
 export interface PoolMethods {
-  boot(compiled: Compiled): void;
+  /** Answers when the module that came with the first message is instantiated. */
+  ready(): void;
   /** Loads a model; `key` names it from then on. */
   load(key: string, bundle: Bundle): void;
   embed(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };

@@ -3,6 +3,7 @@
 // the page gets the lock, the worker is gone.
 
 import { NearfieldError, toError } from "./errors.js";
+import type { Compiled } from "./wasm.js";
 
 export type WorkerFactory = () => Worker;
 
@@ -11,6 +12,11 @@ export interface Hello {
   role: "engine" | "pool";
   /** Name of the lock to hold for life; the worker answers with the name once it holds it. */
   alive: string;
+  /**
+   * For the pool. A compiled module passes between a page and its workers, but in some browsers not through a
+   * MessagePort: hence with the first message.
+   */
+  compiled?: Compiled | undefined;
 }
 
 export interface Spawned {
@@ -45,7 +51,7 @@ export function spawn(
   role: Hello["role"],
   factory: WorkerFactory = defaultFactory,
   onDeath: (error: NearfieldError) => void,
-  port?: MessagePort,
+  pool?: { port: MessagePort; compiled: Compiled },
 ): Spawned {
   const worker = start(factory);
   const watch = new AbortController();
@@ -73,7 +79,7 @@ export function spawn(
       // Rejected because the watch was called off.
     });
   });
-  worker.postMessage({ role, alive } satisfies Hello, port ? [port] : []);
+  worker.postMessage({ role, alive, compiled: pool?.compiled } satisfies Hello, pool ? [pool.port] : []);
   return { worker, end };
 }
 

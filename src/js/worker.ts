@@ -10,10 +10,10 @@ import type { Hello } from "./spawn.js";
 const scope = globalThis as unknown as Port;
 
 scope.onmessage = (event: MessageEvent) => {
-  const { role, alive } = event.data as Hello;
+  const { role, alive, compiled } = event.data as Hello;
   holdForLife(alive);
   const [port] = event.ports;
-  if (role === "pool" && port) servePool(port);
+  if (role === "pool" && port && compiled) servePool(port, compiled);
   else serveEngine(scope);
 };
 
