@@ -8,7 +8,6 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { chromiumArgs, find } from "./browsers.mjs";
 import { root } from "./paths.mjs";
 import { DEMO, serve } from "./serve.mjs";
@@ -35,6 +34,8 @@ export async function openPage({ path = "/blank/", args = [], intercept, policy,
     await rm(profile, { recursive: true, force: true, maxRetries: 3 });
   };
   try {
+    // Imported here, because tools load this file before set-up has installed anything.
+    const { chromium } = await import("playwright-core");
     context = await chromium.launchPersistentContext(profile, {
       executablePath: find("chromium"),
       args: [...chromiumArgs(), ...args],

@@ -4,7 +4,6 @@ import { execFileSync } from "node:child_process";
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
-import * as esbuild from "esbuild";
 import { pkg, root, target } from "./paths.mjs";
 
 /** What users import, and the worker that it starts: entry in src/js -> file in pkg/. */
@@ -36,6 +35,8 @@ export async function buildPackage() {
     legalComments: "none",
     logLevel: "warning",
   };
+  // Imported here, because this file is loaded before set-up has installed anything.
+  const esbuild = await import("esbuild");
   await esbuild.build({ ...options, entryPoints: entries });
   await esbuild.build({ ...options, entryPoints: { element: "src/js/element.ts" }, plugins: [shared] });
   await writeTypes();
