@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openPage } from "../tools/fixture.mjs";
 import { pkg } from "../tools/paths.mjs";
+import { adding } from "./support/demo.mjs";
 
 /** Opens the demo, gives it one file where `add` says so, and closes everything at the end. */
 async function withDemo({ intercept, path = "/", add = false }, work) {
@@ -16,9 +17,7 @@ async function withDemo({ intercept, path = "/", add = false }, work) {
     page.setDefaultTimeout(120_000);
     const addFile = async (name, text) => {
       await writeFile(join(folder, name), text);
-      await page.setInputFiles("#pick-files", join(folder, name));
-      await page.waitForSelector("#job", { state: "visible" });
-      await page.waitForSelector("#job", { state: "hidden" });
+      await adding(page, () => page.setInputFiles("#pick-files", join(folder, name)));
     };
     if (add) {
       await page.waitForSelector("body[data-state=ready]");

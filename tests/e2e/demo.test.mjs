@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { openPage } from "../tools/fixture.mjs";
 import { root } from "../tools/paths.mjs";
+import { adding } from "./support/demo.mjs";
 
 /** Files as people have them, the awkward ones included. */
 const FILES = {
@@ -84,9 +85,7 @@ async function answered() {
 
 /** Adds files and waits for the line that says how it went. */
 async function addFiles(...names) {
-  await page.setInputFiles("#pick-files", files(...names));
-  await page.waitForSelector("#job", { state: "visible" });
-  await page.waitForSelector("#job", { state: "hidden" });
+  await adding(page, () => page.setInputFiles("#pick-files", files(...names)));
 }
 
 test("the first visit invites, and has nothing to search yet", async () => {
@@ -215,11 +214,10 @@ test("texts can be pasted, and the same name replaces", async () => {
   await page.click("#paste");
   await page.fill("#paste-name", "Sourdough");
   await page.fill("#paste-text", "A sourdough starter is fed with equal weights of flour and water.");
-  await page.click("#paste-form button[value=add]");
-  await page.waitForFunction(() => document.getElementById("count").textContent === "6 documents");
+  await adding(page, () => page.click("#paste-form button[value=add]"));
+  assert.equal(await page.locator("#count").innerText(), "6 documents");
   await ask("feeding a starter");
   assert.equal((await titles())[0], "Sourdough");
-  await page.waitForSelector("#job", { state: "hidden" });
   await writeFile(join(folder, "bread.txt"), "Rye bread needs neither kneading nor patience, only a tin.");
   await addFiles("bread.txt");
   assert.equal(await page.locator("#count").innerText(), "6 documents");
@@ -332,9 +330,7 @@ test("everything can be deleted, and the sample loaded", async () => {
   await page.click("#confirm button[value=delete]");
   await page.waitForSelector("#hero-title", { state: "visible" });
   await ready();
-  await page.click("#sample");
-  await page.waitForSelector("#job", { state: "visible" });
-  await page.waitForSelector("#job", { state: "hidden" });
+  await adding(page, () => page.click("#sample"));
   const listed = await page.locator("#documents .name span:last-child").allInnerTexts();
   assert.ok(listed.includes("README.md"), listed.join());
   await page.click("#hint button");
