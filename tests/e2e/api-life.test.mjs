@@ -237,3 +237,22 @@ test("segments are merged when things are quiet", async () => {
   });
   assert.deepEqual(outcome, { few: true, documents: 12, hit: "s7" });
 });
+
+test("a graph is built in the pool, and finds what a scan finds", async () => {
+  const outcome = await page.evaluate(async () => {
+    const db = await t.open("graph", { embedder: t.embedder, vectors: { index: "hnsw", storage: "f32" }, workers: 1 });
+    const before = t.workers.length;
+    await db.add(t.documents(300));
+    // A write in the middle: the graph is built without keeping others out.
+    const [, { added }] = await Promise.all([db.compact(), db.add([{ id: "late", text: "a late cat" }])]);
+    await db.compact();
+    const { segments, documents } = await db.stats();
+    const ids = async (vectors) => (await db.search("cat moon", { mode: "dense", k: 5, vectors })).hits.map(({ score }) => score.toFixed(4));
+    const [graph, scan] = [await ids("hnsw"), await ids("flat")];
+    const { ok } = await db.verify();
+    await db.close();
+    await t.destroy("graph", { worker: t.worker });
+    return { added, graphs: segments.every(({ graphBytes }) => graphBytes > 0), documents, same: graph.join() === scan.join(), ok, pooled: t.workers.length > before };
+  });
+  assert.deepEqual(outcome, { added: 1, graphs: true, documents: 301, same: true, ok: true, pooled: true });
+});
