@@ -27,3 +27,60 @@ pub fn dot_f16(query: &[f32], row: &[u16]) -> f32 {
 pub fn hamming(a: &[u64], b: &[u64]) -> u32 {
     a.iter().zip(b).map(|(&x, &y)| (x ^ y).count_ones()).sum()
 }
+
+/// `sums[r][c]` = sum over `i` of `codes[r][i] * weights[c][i]`: rows of codes with rows of weights.
+pub fn matmul_i32(codes: &[Vec<u8>], weights: &[Vec<i8>]) -> Vec<Vec<i32>> {
+    let dot = |a: &[u8], w: &[i8]| a.iter().zip(w).map(|(&a, &w)| i32::from(a) * i32::from(w)).sum();
+    codes.iter().map(|a| weights.iter().map(|w| dot(a, w)).collect()).collect()
+}
+
+/// The error function: its Taylor series, and the continued fraction of the complement where that converges fast.
+pub fn erf(x: f64) -> f64 {
+    if x < 0.0 {
+        return -erf(-x);
+    }
+    if x > 3.0 {
+        let fraction = (1..60).rev().fold(0.0, |tail, k| f64::from(k) / 2.0 / (x + tail));
+        return 1.0 - (-x * x).exp() / std::f64::consts::PI.sqrt() / (x + fraction);
+    }
+    let (mut sum, mut power) = (0.0, x);
+    for n in 0..100 {
+        sum += power / f64::from(2 * n + 1);
+        power *= -x * x / f64::from(n + 1);
+    }
+    sum * std::f64::consts::FRAC_2_SQRT_PI
+}
+
+/// x * Phi(x), Phi the normal distribution function.
+pub fn gelu(x: f64) -> f64 {
+    x * 0.5 * (1.0 + erf(x * std::f64::consts::FRAC_1_SQRT_2))
+}
+
+/// e^x_i / sum of e^x_j.
+pub fn softmax(row: &[f64]) -> Vec<f64> {
+    let greatest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let powers: Vec<f64> = row.iter().map(|x| (x - greatest).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.iter().map(|p| p / sum).collect()
+}
+
+/// (x - mean) / sqrt(variance + eps) * weight + bias.
+pub fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f64> {
+    let width = row.len() as f64;
+    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / width;
+    let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / width;
+    let scale = 1.0 / (variance + f64::from(eps)).sqrt();
+    let affine = weight.iter().zip(bias).map(|(&w, &b)| (f64::from(w), f64::from(b)));
+    row.iter().zip(affine).map(|(&x, (w, b))| (f64::from(x) - mean) * scale * w + b).collect()
+}
+
+/// softmax(Q K^T / sqrt(d)) V of one head; each a list of token rows.
+pub fn attention(queries: &[Vec<f64>], keys: &[Vec<f64>], values: &[Vec<f64>]) -> Vec<Vec<f64>> {
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let mix = |query: &Vec<f64>| {
+        let scores: Vec<f64> = keys.iter().map(|key| dot(query, key) / (query.len() as f64).sqrt()).collect();
+        let shares = softmax(&scores);
+        (0..query.len()).map(|d| shares.iter().zip(values).map(|(share, value)| share * value[d]).sum()).collect()
+    };
+    queries.iter().map(mix).collect()
+}

@@ -1,0 +1,45 @@
+//! The native kernels against the scalar oracle.
+
+#[path = "support/kernel_laws.rs"]
+mod laws;
+
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn integer_products_are_exact(rows in 1usize..20, inputs in 1usize..200, outputs in 1usize..50, seed: u64) {
+        laws::integer_products_are_exact(rows, inputs, outputs, seed);
+    }
+
+    #[test]
+    fn deep_integer_products_are_exact(rows in 1usize..4, inputs in 900usize..1040, outputs in 1usize..20, seed: u64) {
+        laws::integer_products_are_exact(rows, inputs, outputs, seed);
+    }
+
+    #[test]
+    fn products_are_dequantised(rows in 1usize..20, inputs in 1usize..200, outputs in 1usize..50, seed: u64) {
+        laws::products_are_dequantised(rows, inputs, outputs, seed);
+    }
+
+    #[test]
+    fn norms_are_close(rows in 1usize..5, width in 2usize..500, seed: u64) {
+        laws::norms_are_close(rows, width, seed);
+    }
+
+    #[test]
+    fn gelu_is_close(seed: u64) {
+        laws::gelu_is_close(seed);
+    }
+
+    #[test]
+    fn attention_is_close(len in 1usize..70, heads in 1usize..4, depth in 1usize..70, seed: u64) {
+        laws::attention_is_close(len, heads, depth, seed);
+    }
+
+    #[test]
+    fn distances_agree(rows in 0usize..12, width in 0usize..400, seed: u64) {
+        laws::distances_agree(rows, width, seed);
+    }
+}
