@@ -2,7 +2,7 @@
 //! 3.2). Keys and values of a head are copied into panels of 16 columns, so that both products are the float tile;
 //! scores of a few queries at a time stay in the first-level cache.
 
-use super::lanes::{Lanes, ROW};
+use super::lanes::Lanes;
 use super::math;
 use super::packed::{padded, PANEL};
 use super::tile;
@@ -43,7 +43,7 @@ impl Scratch {
     }
 
     #[inline(always)]
-    fn pack(&mut self, qkv: &[f32], shape: Shape, head: usize) {
+    fn pack<L: Lanes>(&mut self, qkv: &[f32], shape: Shape, head: usize) {
         let Shape { len, depth, width, .. } = shape;
         let scale = 1.0 / (depth as f32).sqrt();
         for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
@@ -54,7 +54,15 @@ impl Scratch {
             }
             let value = &row[2 * width + head * depth..][..depth];
             for (index, part) in value.chunks(PANEL).enumerate() {
-                self.values[(index * len + token) * PANEL..][..part.len()].copy_from_slice(part);
+                let slots = &mut self.values[(index * len + token) * PANEL..][..PANEL];
+                if part.len() == PANEL {
+                    // In registers: a copy of unknown length is a call.
+                    for (slots, part) in slots.chunks_exact_mut(L::N).zip(part.chunks_exact(L::N)) {
+                        L::load(part).store(slots);
+                    }
+                } else {
+                    slots[..part.len()].copy_from_slice(part);
+                }
             }
         }
     }
@@ -72,7 +80,7 @@ const TILE: usize = 4;
 pub fn attend<L: Lanes>(qkv: &[f32], shape: Shape, scratch: &mut Scratch, out: &mut [f32]) {
     scratch.reserve(shape);
     for head in 0..shape.heads {
-        scratch.pack(qkv, shape, head);
+        scratch.pack::<L>(qkv, shape, head);
         let mut at = 0;
         // As many sums as fit into the registers: 4 queries x 2 registers of eight, or 2 x 4 of four.
         while L::N == 8 && shape.len - at >= 4 {
@@ -104,23 +112,21 @@ fn queries<L: Lanes, const R: usize>(
 
     let rows: [&[f32]; R] = std::array::from_fn(|r| &qkv[(at + r) * 3 * width + head * depth..][..depth]);
     for (index, panel) in keys.chunks_exact(depth * PANEL).take(row_len / PANEL).enumerate() {
-        for (r, sums) in tile::dot_f32::<L, R>(rows, panel).iter().enumerate() {
-            scores[r * row_len + index * PANEL..][..PANEL].copy_from_slice(sums);
+        for (r, sums) in tile::dot_f32::<L, R>(rows, panel).into_iter().enumerate() {
+            tile::store_f32(sums, L::splat(1.0), &mut scores[r * row_len + index * PANEL..][..PANEL]);
         }
     }
-    let mut totals = [0.0; R];
-    for (row, total) in scores.chunks_exact_mut(row_len).zip(&mut totals) {
+    let mut shares = [0.0; R];
+    for (row, share) in scores.chunks_exact_mut(row_len).zip(&mut shares) {
         row[len..].fill(f32::MIN);
-        *total = math::softmax_unscaled::<L>(row);
+        *share = 1.0 / math::softmax_unscaled::<L>(row);
     }
     let rows: [&[f32]; R] = std::array::from_fn(|r| &scores[r * row_len..][..len]);
-    for (index, panel) in values.chunks_exact(len * PANEL).take(padded(depth) / ROW).enumerate() {
+    for (index, panel) in values.chunks_exact(len * PANEL).take(padded(depth) / PANEL).enumerate() {
         let used = PANEL.min(depth - index * PANEL);
-        for (r, sums) in tile::dot_f32::<L, R>(rows, panel).iter().enumerate() {
+        for (r, sums) in tile::dot_f32::<L, R>(rows, panel).into_iter().enumerate() {
             let out = &mut out[(at + r) * width + head * depth + index * PANEL..][..used];
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = sum / totals[r];
-            }
+            tile::store_f32(sums, L::splat(shares[r]), out);
         }
     }
 }

@@ -24,7 +24,7 @@ pub trait Lanes: Copy {
     fn load_i32(from: &[i32]) -> Self;
     /// Bits of IEEE half precision, finite.
     fn load_f16(from: &[u16]) -> Self;
-    /// Stores the low seven bits of [`ROW`] numbers that [`WHOLE`] was added to; `biased(i)` is the `i`-th register.
+    /// Stores [`ROW`] whole numbers in 0..=127 that [`WHOLE`] was added to; `biased(i)` is the `i`-th register.
     fn store_codes(biased: impl Fn(usize) -> Self, to: &mut [Code]);
 
     fn add(self, other: Self) -> Self;

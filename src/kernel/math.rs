@@ -16,12 +16,8 @@ pub fn exp<L: Lanes>(x: L) -> L {
     let t = x.max(L::splat(-86.0)).mul(L::splat(std::f32::consts::LOG2_E));
     let biased = t.add(L::splat(WHOLE));
     let f = t.sub(biased.sub(L::splat(WHOLE)));
-    let p = f.mul_add(L::splat(0.001_327_646), L::splat(0.009_675_541));
-    let p = p.mul_add(f, L::splat(0.055_507_135));
-    let p = p.mul_add(f, L::splat(0.240_221_2));
-    let p = p.mul_add(f, L::splat(0.693_146_94));
-    let p = p.mul_add(f, L::splat(1.000_000_1));
-    p.scale_by_power(biased)
+    const POWER: [f32; 6] = [0.001_327_646, 0.009_675_541, 0.055_507_135, 0.240_221_2, 0.693_146_94, 1.000_000_1];
+    horner(&POWER, f).scale_by_power(biased)
 }
 
 /// x * Phi(x), Phi the normal distribution function: GELU as BERT defines it, by erf. Absolute error below 4e-6, or
@@ -31,17 +27,23 @@ pub fn exp<L: Lanes>(x: L) -> L {
 /// 0 or 1 to within 3e-7.
 #[inline(always)]
 pub fn gelu<L: Lanes>(x: L) -> L {
+    const P: [f32; 5] = [-1.011_560_3e-7, 4.881_796e-5, 0.004_202_22, 0.028_000_2, 0.398_964_67];
+    const Q: [f32; 4] = [0.001_409_563_1, 0.024_857_871, 0.237_025_25, 1.0];
     let x = x.max(L::splat(-5.0));
     let t = x.min(L::splat(5.0));
     let u = t.mul(t);
-    let p = u.mul_add(L::splat(-1.011_560_3e-7), L::splat(4.881_796e-5));
-    let p = p.mul_add(u, L::splat(0.004_202_22));
-    let p = p.mul_add(u, L::splat(0.028_000_2));
-    let p = p.mul_add(u, L::splat(0.398_964_67));
-    let q = u.mul_add(L::splat(0.001_409_563_1), L::splat(0.024_857_871));
-    let q = q.mul_add(u, L::splat(0.237_025_25));
-    let q = q.mul_add(u, L::splat(1.0));
-    x.mul(t.mul(p).div(q).add(L::splat(0.5)))
+    let tail = t.mul(horner(&P, u)).div(horner(&Q, u));
+    x.mul(tail.add(L::splat(0.5)))
+}
+
+/// A polynomial, the coefficient of the highest power first.
+#[inline(always)]
+fn horner<L: Lanes, const N: usize>(coefficients: &[f32; N], x: L) -> L {
+    let mut sum = L::splat(coefficients[0]);
+    for &coefficient in &coefficients[1..] {
+        sum = sum.mul_add(x, L::splat(coefficient));
+    }
+    sum
 }
 
 /// Replaces `row` by e^(row - max row) and returns the sum over it: softmax without the division, which the caller

@@ -37,7 +37,7 @@ pub fn multiply<T: Integers, L: Lanes>(
                 }
             )*};
         }
-        tiles_of!(8, 4, 3, 2, 1);
+        tiles_of!(8, 5, 4, 3, 2, 1);
     }
 }
 

@@ -21,7 +21,7 @@ impl Integers for Relaxed {
         let rows = rows.map(|row| &row[..panel.len() * DEPTH]);
         for (i, step) in panel.iter().enumerate() {
             for v in 0..4 {
-                // SAFETY: a step is 64 bytes, and loads need no alignment.
+                // SAFETY: a step is four registers, and loads need no alignment.
                 let weights = unsafe { v128_load(step.0.as_ptr().cast::<v128>().add(v)) };
                 for (row, sums) in rows.iter().zip(&mut sums) {
                     // SAFETY: each row has DEPTH codes of one byte for each step, as sliced above.
@@ -32,6 +32,7 @@ impl Integers for Relaxed {
         }
         sums.map(super::simd128::store_i32)
     }
+
     /// A signed query is the difference of two that are not negative: `q = max(q, 0) - max(-q, 0)`, and each part is
     /// a seven-bit operand.
     #[inline(always)]

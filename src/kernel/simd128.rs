@@ -51,15 +51,17 @@ impl Lanes for v128 {
     #[inline(always)]
     fn store_codes(biased: impl Fn(usize) -> Self, to: &mut [Code]) {
         let to = &mut to[..ROW];
-        let level = |i| v128_and(biased(i), i32x4_splat(0x7f));
-        let (low, high) = (i16x8_narrow_i32x4(level(0), level(1)), i16x8_narrow_i32x4(level(2), level(3)));
+        let low_bytes = |a: v128, b: v128| {
+            i8x16_shuffle::<0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28>(a, b)
+        };
+        let (low, high) = (low_bytes(biased(0), biased(1)), low_bytes(biased(2), biased(3)));
         // SAFETY: the slice has ROW elements: 16 bytes, or 32 where a code is 16 bits wide.
         unsafe {
             if size_of::<Code>() == 1 {
-                v128_store(to.as_mut_ptr().cast(), u8x16_narrow_i16x8(low, high));
+                v128_store(to.as_mut_ptr().cast(), i64x2_shuffle::<0, 2>(low, high));
             } else {
-                v128_store(to.as_mut_ptr().cast(), low);
-                v128_store(to[8..].as_mut_ptr().cast(), high);
+                v128_store(to.as_mut_ptr().cast(), u16x8_extend_low_u8x16(low));
+                v128_store(to[8..].as_mut_ptr().cast(), u16x8_extend_low_u8x16(high));
             }
         }
     }

@@ -41,11 +41,11 @@ impl Integers for Portable {
     }
 }
 
-/// `sums[r][c]` = sum over `i` of `rows[r][i] * panel[i * PANEL + c]`. Each row is at least as long as the panel is
-/// deep. A row's sums do not depend on which rows it shares the tile with.
+/// `sums[r][c]` = sum over `i` of `rows[r][i] * panel[i * PANEL + c]`, the columns in `PANEL / L::N` registers; the
+/// registers beyond those are 0. Each row is at least as long as the panel is deep. A row's sums do not depend on
+/// which rows it shares the tile with.
 #[inline(always)]
-pub fn dot_f32<L: Lanes, const R: usize>(rows: [&[f32]; R], panel: &[f32]) -> [[f32; PANEL]; R] {
-    // Four registers of four lanes or two of eight; the loops below are unrolled and the rest is never touched.
+pub fn dot_f32<L: Lanes, const R: usize>(rows: [&[f32]; R], panel: &[f32]) -> [[L; 4]; R] {
     let mut sums = [[L::splat(0.0); 4]; R];
     let depth = panel.len() / PANEL;
     let rows = rows.map(|row| &row[..depth]);
@@ -53,15 +53,25 @@ pub fn dot_f32<L: Lanes, const R: usize>(rows: [&[f32]; R], panel: &[f32]) -> [[
         for v in 0..PANEL / L::N {
             let column = L::load(&columns[v * L::N..]);
             for (row, sums) in rows.iter().zip(&mut sums) {
-                sums[v] = L::splat(row[i]).mul_add(column, sums[v]);
+                // SAFETY: there are `depth` chunks, and each row has been cut to that length.
+                let x = unsafe { *row.get_unchecked(i) };
+                sums[v] = L::splat(x).mul_add(column, sums[v]);
             }
         }
     }
-    let mut out = [[0.0; PANEL]; R];
-    for (sums, out) in sums.iter().zip(&mut out) {
-        for (sum, out) in sums.iter().zip(out.chunks_exact_mut(L::N)) {
-            sum.store(out);
+    sums
+}
+
+/// Stores what [`dot_f32`] returned for a row, times `scale`: sixteen numbers, or as many as `out` has.
+#[inline(always)]
+pub fn store_f32<L: Lanes>(sums: [L; 4], scale: L, out: &mut [f32]) {
+    if out.len() >= PANEL {
+        for (sum, out) in sums.iter().zip(out[..PANEL].chunks_exact_mut(L::N)) {
+            sum.mul(scale).store(out);
         }
+    } else {
+        let mut whole = [0.0; PANEL];
+        store_f32(sums, scale, &mut whole);
+        out.copy_from_slice(&whole[..out.len()]);
     }
-    out
 }
