@@ -238,14 +238,19 @@ fn calls_may_overlap() {
             Box::pin(std::future::poll_fn(|context| {
                 self.0.set(!self.0.get());
                 context.waker().wake_by_ref();
-                if self.0.get() { std::task::Poll::Pending } else { std::task::Poll::Ready(Ok(())) }
+                if self.0.get() {
+                    std::task::Poll::Pending
+                } else {
+                    std::task::Poll::Ready(Ok(()))
+                }
             }))
         }
     }
     let model = load_model(MINILM);
     let (first, second) = (texts(20), SENTENCES.map(String::from));
     let (a, b) = (Turns(Cell::new(false)), Turns(Cell::new(false)));
-    let both = futures_util::future::join(model.embed(&first, Role::Passage, &a), model.embed(&second, Role::Passage, &b));
+    let both =
+        futures_util::future::join(model.embed(&first, Role::Passage, &a), model.embed(&second, Role::Passage, &b));
     let (ours_first, ours_second) = block_on(both);
     assert_eq!(ours_first.unwrap(), embed(&model, &first).concat());
     assert_eq!(ours_second.unwrap(), embed(&model, &second).concat());

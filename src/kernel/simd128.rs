@@ -51,9 +51,8 @@ impl Lanes for v128 {
     #[inline(always)]
     fn store_codes(biased: impl Fn(usize) -> Self, to: &mut [Code]) {
         let to = &mut to[..ROW];
-        let low_bytes = |a: v128, b: v128| {
-            i8x16_shuffle::<0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28>(a, b)
-        };
+        let low_bytes =
+            |a: v128, b: v128| i8x16_shuffle::<0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28>(a, b);
         let (low, high) = (low_bytes(biased(0), biased(1)), low_bytes(biased(2), biased(3)));
         // SAFETY: the slice has ROW elements: 16 bytes, or 32 where a code is 16 bits wide.
         unsafe {

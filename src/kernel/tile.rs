@@ -64,14 +64,15 @@ pub fn dot_f32<L: Lanes, const R: usize>(rows: [&[f32]; R], panel: &[f32]) -> [[
 
 /// Stores what [`dot_f32`] returned for a row, times `scale`: sixteen numbers, or as many as `out` has.
 #[inline(always)]
+#[inline(always)]
 pub fn store_f32<L: Lanes>(sums: [L; 4], scale: L, out: &mut [f32]) {
-    if out.len() >= PANEL {
-        for (sum, out) in sums.iter().zip(out[..PANEL].chunks_exact_mut(L::N)) {
-            sum.mul(scale).store(out);
-        }
-    } else {
-        let mut whole = [0.0; PANEL];
-        store_f32(sums, scale, &mut whole);
+    let mut whole = [0.0; PANEL];
+    let full = out.len() >= PANEL;
+    let to = if full { &mut out[..PANEL] } else { &mut whole[..] };
+    for (sum, to) in sums.iter().zip(to.chunks_exact_mut(L::N)) {
+        sum.mul(scale).store(to);
+    }
+    if !full {
         out.copy_from_slice(&whole[..out.len()]);
     }
 }
