@@ -71,9 +71,10 @@ export async function index(sources, { collection, shelf, signal, report, stored
     tokensPerSecond: undefined,
     stopping: false,
   };
-  const show = (/** @type {Partial<Job>} */ patch, share = 0) => {
-    const fraction = total.bytes === 0 ? 0 : Math.min(1, (done.bytes + share) / total.bytes);
-    Object.assign(job, patch, { done: done.documents, fraction });
+  /** `ahead`: what the engine has stored of the batch that runs. */
+  const show = (/** @type {Partial<Job>} */ patch, ahead = { documents: 0, bytes: 0 }) => {
+    const fraction = total.bytes === 0 ? 0 : Math.min(1, (done.bytes + ahead.bytes) / total.bytes);
+    Object.assign(job, patch, { done: done.documents + ahead.documents, fraction });
     report({ ...job });
   };
   show({});
@@ -84,14 +85,9 @@ export async function index(sources, { collection, shelf, signal, report, stored
     shelf.begin(batch.map(({ entry }) => entry));
     const onProgress = (/** @type {import("../pkg/nearfield.js").ProgressEvent} */ event) => {
       if (event.unit !== "documents") return;
-      const share = (event.committed ?? 0) / batch.length;
-      show(
-        {
-          phase: PHASES[/** @type {keyof typeof PHASES} */ (event.phase)] ?? job.phase,
-          tokensPerSecond: event.tokensPerSecond ?? job.tokensPerSecond,
-        },
-        size * share,
-      );
+      const { phase, tokensPerSecond = job.tokensPerSecond, committed = 0 } = event;
+      const words = PHASES[/** @type {keyof typeof PHASES} */ (phase)] ?? job.phase;
+      show({ phase: words, tokensPerSecond }, { documents: committed, bytes: (size * committed) / batch.length });
     };
     await collection.add(
       batch.map(({ document }) => document),
