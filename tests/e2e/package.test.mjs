@@ -28,6 +28,7 @@ test("the tarball holds what is needed and nothing else", () => {
     "LICENSE-APACHE",
     "LICENSE-MIT",
     "README.md",
+    "element.js",
     "nearfield-relaxed.wasm",
     "nearfield.js",
     "nearfield.wasm",
@@ -69,7 +70,7 @@ for (const [module, resolution] of [
   });
 }
 
-test("a plain page uses it without a build step", async () => {
+test("a plain page uses it without a build step", async (t) => {
   await writeFile(
     join(app, "page.mjs"),
     `import { open } from "/node_modules/nearfield/nearfield.js";
@@ -83,11 +84,12 @@ test("a plain page uses it without a build step", async () => {
     join(app, "index.html"),
     '<!doctype html><link rel="icon" href="data:," /><title>waiting</title><script type="module" src="page.mjs"></script>',
   );
-  const { page, problems, close } = await openPage({ path: "/", mounts: [{ at: "/", folder: app }], policy: "script-src 'self' 'wasm-unsafe-eval'" });
+  const mounts = [{ at: "/", folder: app }];
+  const { page, problems, close } = await openPage({ path: "/", mounts, policy: "script-src 'self' 'wasm-unsafe-eval'" });
+  t.after(close);
   await page.waitForFunction(() => document.title !== "waiting", undefined, { timeout: 30_000 }).catch(() => {});
   assert.deepEqual(problems, []);
   assert.equal(await page.title(), "dog");
-  await close();
 });
 
 test("the manifest names the version of the crate", async () => {

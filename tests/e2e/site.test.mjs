@@ -4,8 +4,9 @@ import { test } from "node:test";
 import { openPage } from "../tools/fixture.mjs";
 import { serve } from "../tools/serve.mjs";
 
-test("the policy forbids eval and inline script", async () => {
+test("the policy forbids eval and inline script", async (t) => {
   const { page, problems, close } = await openPage();
+  t.after(close);
   const outcome = await page.evaluate(() => {
     const script = document.createElement("script");
     try {
@@ -18,11 +19,11 @@ test("the policy forbids eval and inline script", async () => {
   });
   assert.equal(outcome, "TypeError", "Trusted Types refuse text as script");
   assert.ok(problems.length > 0, "a violation is among the problems");
-  await close();
 });
 
-test("ranges, missing files and paths out of the folder", async () => {
+test("ranges, missing files and paths out of the folder", async (t) => {
   const site = await serve();
+  t.after(site.close);
   const get = (path, headers) => fetch(site.url + path, { headers });
   const check = async (path, range, status, bytes) => {
     const response = await get(path, range ? { Range: range } : {});
@@ -40,5 +41,4 @@ test("ranges, missing files and paths out of the folder", async () => {
   assert.ok(names.includes("README.md") && names.every((name) => name.endsWith(".md")), names.join());
   await check("/pkg/..%2f..%2fCargo.toml", undefined, 404);
   await check("/pkg/%2e%2e/Cargo.toml", undefined, 404);
-  await site.close();
 });
