@@ -90,7 +90,7 @@ async function writeManifest() {
       "./element.js": { types: "./types/element.d.ts", default: "./element.js" },
       "./package.json": "./package.json",
     },
-    files: [...files, "types"],
+    files: [...files, "types", "LICENSE-*"],
     keywords: ["search", "semantic-search", "embeddings", "bm25", "hybrid-search", "reranking", "webassembly", "offline"],
   };
   await writeFile(join(pkg, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -13,8 +13,20 @@ import { capture, duration, must, which } from "./process.mjs";
 import { addRustupTarget, buildStd, installTools, missingStdPackages, toolReady, wasmReady } from "./rust.mjs";
 
 /** What set-up can provide; callers name what they need. */
-export const PARTS = ["build", "models", "wasm-test", "chromium", "firefox", "webkit"];
+export const PARTS = ["build", "models", "reference", "wasm-test", "chromium", "firefox", "webkit"];
 const MODELS = ["all-MiniLM-L6-v2", "ms-marco-MiniLM-L-12-v2", "bge-small-en-v1.5"];
+
+/** With `reference` the models are also wanted in full precision, which tests compare with. */
+function modelsReady(needs) {
+  const folders = needs.includes("reference") ? [...MODELS, ...MODELS.map((name) => join("raw", `${name}-fp32`))] : MODELS;
+  return folders.every((folder) => existsSync(join(models, folder, "model.safetensors")));
+}
+
+function getModels(needs) {
+  const reference = needs.includes("reference") ? ["--with-reference"] : [];
+  const places = ["--dir", models, "--downloads", join(cache, "downloads")];
+  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...MODELS]);
+}
 
 const browserParts = {
   chromium: ["chromium", "chromedriver"],
@@ -89,9 +101,9 @@ const steps = [
   {
     name: "models",
     takes: "5 minutes, most of it compiling the tool that fetches them",
-    for: ["models"],
-    done: () => MODELS.every((name) => existsSync(join(models, name, "model.safetensors"))),
-    way: () => must("cargo", ["run", "--quiet", "--bin", "nearfield", "--", "models", "get", "--out", models, ...MODELS]),
+    for: ["models", "reference"],
+    done: modelsReady,
+    way: getModels,
     byHand: "`npm run nearfield -- models get --help`",
   },
 ];

@@ -10,7 +10,7 @@ import { find } from "./browsers.mjs";
 import { build } from "./build.mjs";
 import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
 import { typeCheck } from "./package.mjs";
-import { cache, root } from "./paths.mjs";
+import { cache, models, root } from "./paths.mjs";
 import { duration, run } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
 import { setup } from "./setup.mjs";
@@ -52,11 +52,11 @@ function nodeTests(folder, env = {}) {
 const runners = [
   {
     name: "native",
-    needs: ["models"],
+    needs: ["models", "reference"],
     stages: [
       ["formatting", cargo("fmt", "--check"), checkCounts],
       ["clippy", cargo("clippy", "--all-targets", "--quiet", "--", "-D", "warnings"), checkCounts],
-      ["native tests", cargo("test", "--no-fail-fast"), cargoCounts],
+      ["native tests", () => run("cargo", ["test", "--no-fail-fast"], { env: { NEARFIELD_MODELS: models } }), cargoCounts],
     ],
   },
   {
