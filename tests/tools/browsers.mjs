@@ -8,7 +8,10 @@ const places = {
   chromium: {
     variable: "CHROMIUM",
     names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"],
-    files: ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"],
+    files: [
+      "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+      "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    ],
   },
   chromedriver: { variable: "CHROMEDRIVER", names: ["chromedriver"], files: [] },
   firefox: {
@@ -37,18 +40,17 @@ export function find(name) {
 /** WebKitGTK's own small browser, which its WebDriver starts. */
 export function findMiniBrowser() {
   const folders = ["x86_64-linux-gnu", "aarch64-linux-gnu", ""].map((triple) => join("/usr/lib", triple));
-  return folders
-    .flatMap((folder) => ["webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0"].map((api) => join(folder, api, "MiniBrowser")))
-    .find(existsSync);
+  const versions = ["webkit2gtk-4.1", "webkitgtk-6.0", "webkit2gtk-4.0"];
+  return folders.flatMap((folder) => versions.map((api) => join(folder, api, "MiniBrowser"))).find(existsSync);
 }
 
-/** The Debian package that provides each. */
+/** The Debian packages that provide each. */
 export const PACKAGES = {
-  chromium: "chromium",
-  chromedriver: "chromium-driver",
-  firefox: "firefox-esr",
-  webkitdriver: "webkit2gtk-driver",
-  xvfb: "xvfb",
+  chromium: ["chromium"],
+  chromedriver: ["chromium-driver"],
+  firefox: ["firefox-esr"],
+  webkitdriver: ["webkit2gtk-driver", "libgl1-mesa-dri"],
+  xvfb: ["xvfb", "xauth"],
 };
 
 /** Flags under which Chromium runs quietly on a test machine; its sandbox cannot be used as root. */

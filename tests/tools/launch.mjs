@@ -7,7 +7,10 @@ import { serve } from "./serve.mjs";
 export async function launch(kind, { mounts, path, intercept, args }) {
   if (kind === "chromium") {
     const { page, close, problems } = await openPage({ mounts, path, intercept, args });
-    const closed = new Promise((done) => page.on("crash", () => done("the page crashed")).on("close", () => done("the page was closed")));
+    const closed = new Promise((done) => {
+      page.on("crash", () => done("the page crashed"));
+      page.on("close", () => done("the page was closed"));
+    });
     return { close, closed, problems };
   }
   const site = await serve(mounts, { intercept });

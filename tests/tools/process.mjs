@@ -59,5 +59,6 @@ export function which(name, path = process.env.PATH ?? "") {
 /** "1 min 05 s" for people; input in milliseconds. */
 export function duration(ms) {
   const seconds = Math.round(ms / 1000);
-  return seconds < 60 ? `${(ms / 1000).toFixed(1)} s` : `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
+  if (seconds < 60) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(seconds / 60)} min ${String(seconds % 60).padStart(2, "0")} s`;
 }

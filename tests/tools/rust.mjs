@@ -1,4 +1,5 @@
-// The Rust side of set-up: a standard library for wasm32, and the command-line tools at the versions that Cargo.lock asks for.
+// The Rust side of set-up: a standard library for wasm32, and the command-line tools, wasm-bindgen at the version that
+// Cargo.lock names.
 //
 // A standard library comes from rustup where its server can be reached. Otherwise it is compiled from the sources that
 // Debian packages beside its own rustc, into a folder of the cache that holds a `rustc` with that folder as its sysroot.
@@ -115,7 +116,8 @@ export async function toolReady(name) {
   const file = which(name, path);
   if (!file) return false;
   if (name !== "wasm-bindgen") return true;
-  return (capture(file, ["--version"]) ?? "").endsWith(` ${await wanted(name)}`) && which("wasm-bindgen-test-runner", path) !== undefined;
+  const fits = (capture(file, ["--version"]) ?? "").endsWith(` ${await wanted(name)}`);
+  return fits && which("wasm-bindgen-test-runner", path) !== undefined;
 }
 
 /** Compiles tools into the cache: one shared target folder, little optimisation, since compiling is what takes the time. */

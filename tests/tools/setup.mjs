@@ -44,8 +44,8 @@ const missingTools = async (needs) => {
 const missingPrograms = (needs) => needs.flatMap((part) => browserParts[part] ?? []).filter((name) => !find(name));
 
 function missingPackages(needs) {
-  const packages = missingPrograms(needs).map((name) => PACKAGES[name]);
-  if (needs.includes("webkit") && !findMiniBrowser()) packages.push(PACKAGES.webkitdriver);
+  const packages = missingPrograms(needs).flatMap((name) => PACKAGES[name]);
+  if (needs.includes("webkit") && !findMiniBrowser()) packages.push(...PACKAGES.webkitdriver);
   if (needs.includes("build") && !wasmReady()) packages.push(...missingStdPackages());
   return [...new Set(packages)];
 }
