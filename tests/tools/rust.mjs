@@ -23,12 +23,13 @@ function hasTarget(rustc) {
 /** Whether wasm can be compiled at once, in either way. */
 export const wasmReady = () => hasTarget("rustc") || hasTarget(inCache());
 
+const toolPath = () => [join(tools, "bin"), process.env.PATH].join(delimiter);
+
 /** Environment under which cargo and wasm-pack compile for wasm32 and find the tools of the cache. */
 export function wasmEnv() {
-  const path = [join(tools, "bin"), process.env.PATH];
-  if (hasTarget("rustc")) return { PATH: path.join(delimiter) };
+  if (hasTarget("rustc")) return { PATH: toolPath() };
   if (!hasTarget(inCache())) throw new Error("Rust cannot compile for WebAssembly here yet: `node tests/tools/setup.mjs build`");
-  return { PATH: [join(wasmToolchain, "bin"), ...path].join(delimiter), RUSTC: inCache() };
+  return { PATH: [join(wasmToolchain, "bin"), toolPath()].join(delimiter), RUSTC: inCache() };
 }
 
 /** The ordinary way. rustup may not exist, or may not reach its server: that is for the next way. */
@@ -112,12 +113,11 @@ async function wanted(name) {
 
 /** Whether a tool of that name is on PATH or in the cache. Only wasm-bindgen's version must match exactly. */
 export async function toolReady(name) {
-  const path = wasmEnv().PATH;
-  const file = which(name, path);
+  const file = which(name, toolPath());
   if (!file) return false;
   if (name !== "wasm-bindgen") return true;
   const fits = (capture(file, ["--version"]) ?? "").endsWith(` ${await wanted(name)}`);
-  return fits && which("wasm-bindgen-test-runner", path) !== undefined;
+  return fits && which("wasm-bindgen-test-runner", toolPath()) !== undefined;
 }
 
 /** Compiles tools into the cache: one shared target folder, little optimisation, since compiling is what takes the time. */
