@@ -6,6 +6,7 @@
 //! Every method takes `&self` and may run while others wait: a search holds the snapshot it began with, and writers
 //! queue for one lock.
 
+mod hits;
 mod maintain;
 mod pages;
 mod read;
@@ -14,8 +15,9 @@ mod services;
 mod settings;
 mod write;
 
+pub use hits::{Content, Explanation, Hit};
 pub use maintain::Maintenance;
-pub use read::{Found, Hit, Timings};
+pub use read::{Found, Timings};
 pub use report::{SegmentStats, Stats, Verification};
 pub use services::{GraphBuilder, Phase, Progress, Services};
 pub use settings::{GraphPolicy, Settings, VectorSettings, Wanted};

@@ -1,74 +1,18 @@
 //! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
 
+use super::hits::{Asked, Hit};
 use super::services::Services;
 use super::write::mismatch;
 use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{explain_sparse, Document, Filter, Meta, SparseQuery, TermContribution};
+use crate::index::{Document, Filter};
 use crate::limits;
 use crate::model::{Embedder, Role};
 use crate::search::options::{Mode, SearchOptions};
-use crate::search::retrieve::{allowed, candidates, dense_leg, legs, scorer, sparse_leg, Candidate, Standing};
+use crate::search::retrieve::{allowed, candidates, dense_leg, sparse_leg, Candidate};
 use crate::search::snapshot::Snapshot;
-use crate::text::highlight;
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Hit {
-    pub id: String,
-    /// Number of the chunk within its document.
-    pub chunk: u32,
-    /// Higher is better; its scale depends on the mode. After reranking it is the cross-encoder's logit, and hits
-    /// that were not reranked follow below the lowest one.
-    pub score: f32,
-    #[serde(flatten)]
-    pub content: Option<Content>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub explanation: Option<Explanation>,
-}
-
-/// What is read from the store for a hit.
-#[derive(Clone, Debug, Serialize)]
-pub struct Content {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    pub meta: Meta,
-    /// Headings above the chunk.
-    pub context: String,
-    pub text: String,
-    /// Parts of `text` that match the query, as UTF-16 offsets.
-    pub ranges: Vec<[u32; 2]>,
-    /// Bytes of the document as it was added.
-    pub source: [usize; 2],
-}
-
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Explanation {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sparse: Option<SparseExplanation>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dense: Option<Place>,
-    /// The score before reranking.
-    pub fused: f32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rerank: Option<f32>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Place {
-    pub rank: usize,
-    pub score: f32,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct SparseExplanation {
-    pub rank: usize,
-    pub score: f32,
-    pub terms: Vec<TermContribution>,
-}
+use std::collections::HashMap;
 
 /// Milliseconds of each stage.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -160,28 +104,8 @@ impl Engine {
             _ => ranked.into_iter().map(|candidate| (candidate, None)).collect(),
         };
         watch.lap(|t| &mut t.rerank);
-        let words: HashSet<String> = terms.iter().map(|(term, _)| term.clone()).collect();
-        let mut hits = Vec::new();
-        for (candidate, logit) in ranked.into_iter().take(options.k) {
-            let mut hit = self.hit(&snapshot, &candidate, logit, &words, &options).await?;
-            if options.explain {
-                let all = legs(&snapshot, &allowed);
-                let sparse = SparseQuery { terms: &terms, scorer: scorer(&options) };
-                let place = candidate.place;
-                let terms = |standing: Standing| SparseExplanation {
-                    rank: standing.rank,
-                    score: standing.score,
-                    terms: explain_sparse(&all, place.view, place.chunk, &sparse),
-                };
-                hit.explanation = Some(Explanation {
-                    sparse: candidate.sparse.map(terms),
-                    dense: candidate.dense.map(|Standing { rank, score }| Place { rank, score }),
-                    fused: candidate.score,
-                    rerank: logit,
-                });
-            }
-            hits.push(hit);
-        }
+        let asked = Asked { snapshot: &snapshot, allowed: &allowed, terms: &terms, options: &options };
+        let hits = self.hits(&asked, ranked).await?;
         watch.lap(|t| &mut t.fetch);
         let generation = snapshot.manifest.generation;
         Ok(Found { hits, timings: watch.finish(), mode: options.mode, generation })
@@ -258,39 +182,6 @@ impl Engine {
             candidate.score = below;
         }
         Ok(head)
-    }
-
-    async fn hit(
-        &self,
-        snapshot: &Snapshot,
-        candidate: &Candidate,
-        logit: Option<f32>,
-        words: &HashSet<String>,
-        options: &SearchOptions,
-    ) -> Result<Hit> {
-        let view = &snapshot.views[candidate.place.view as usize];
-        let chunk = view.segment.chunk(candidate.place.chunk)?;
-        let doc = view.segment.doc(chunk.doc)?;
-        let content = match options.text {
-            false => None,
-            true => {
-                let page = self.page(view, chunk.doc).await?;
-                let text = &page.text(&view.segment, chunk.doc)?[chunk.span];
-                let ranges = highlight(text, words, &self.analyzer);
-                Some(Content {
-                    title: doc.title.map(str::to_owned),
-                    url: doc.url.map(str::to_owned),
-                    meta: doc.meta()?,
-                    context: chunk.context.to_owned(),
-                    text: text.to_owned(),
-                    ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect(),
-                    source: [chunk.source.start, chunk.source.end],
-                })
-            }
-        };
-        let number = candidate.place.chunk - view.segment.doc_chunks(chunk.doc).start;
-        let score = logit.unwrap_or(candidate.score);
-        Ok(Hit { id: doc.id.to_owned(), chunk: number, score, content, explanation: None })
     }
 }
 
