@@ -2,7 +2,6 @@
 //! as typed arrays, errors as `Error` objects with a `code`. What the engine asks of its host (embedding in a pool,
 //! yielding to the event loop, progress) it asks through [`hooks::Hooks`].
 
-mod calibrate;
 mod engine;
 mod error;
 mod hooks;
