@@ -71,7 +71,7 @@ fn texts(count: usize) -> Vec<String> {
         let words = 1 + i * 280 / count;
         let mut text = String::new();
         while text.split_whitespace().count() < words {
-            let pieces: &[&str] = if i % 2 == 0 { &SENTENCES } else { &WORDS };
+            let pieces: &[&str] = if i.is_multiple_of(2) { &SENTENCES } else { &WORDS };
             text.push_str(pieces[random.below(pieces.len())]);
             text.push(' ');
         }

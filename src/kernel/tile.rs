@@ -64,7 +64,6 @@ pub fn dot_f32<L: Lanes, const R: usize>(rows: [&[f32]; R], panel: &[f32]) -> [[
 
 /// Stores what [`dot_f32`] returned for a row, times `scale`: sixteen numbers, or as many as `out` has.
 #[inline(always)]
-#[inline(always)]
 pub fn store_f32<L: Lanes>(sums: [L; 4], scale: L, out: &mut [f32]) {
     let mut whole = [0.0; PANEL];
     let full = out.len() >= PANEL;
