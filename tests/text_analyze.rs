@@ -21,6 +21,11 @@ fn check_meet(language: &str, one: &str, other: &str) {
 }
 
 #[test]
+fn an_apostrophe_after_a_letter_that_folding_shortens() {
+    assert!(!Analyzer::new("fr").unwrap().terms("𞹂'ਏ").is_empty());
+}
+
+#[test]
 fn spellings_of_one_word_meet() {
     check_meet("en", "Résumé", "re\u{301}sume");
     check_meet("en", "the Panther's defences", "Panther defence");

@@ -139,9 +139,9 @@ impl<'a> Words<'a> {
         }
         if let (Clip::Elision, Some((at, mark))) = (self.language.clip, first) {
             const ELIDED: &str = " l d j m t s n c qu jusqu lorsqu puisqu quoiqu dell nell all dall sull un quell ";
-            if self.scratch.folded[..at.min(self.scratch.folded.len())].len() == at
-                && ELIDED.contains(&format!(" {} ", &self.scratch.folded[..at]))
-            {
+            // Folding may have moved the mark; what is elided is short and plain, so it stands where it stood.
+            let elided = self.scratch.folded.get(..at);
+            if elided.is_some_and(|elided| ELIDED.contains(&format!(" {elided} "))) {
                 return self.compound(ends(at, mark).1..range.end);
             }
         }
