@@ -20,7 +20,8 @@ pub trait Integers {
     }
 }
 
-/// Plain loops: the oracle, and what runs where there is no vector unit.
+/// Plain loops: the oracle, and what runs where there is no vector unit; wasm builds always have one.
+#[cfg_attr(target_arch = "wasm32", allow(dead_code))]
 pub struct Portable;
 
 impl Integers for Portable {
