@@ -206,7 +206,7 @@ withCollection("evaluation", async (db) => {
   return [
     [Object.keys(report), ["bm25", "tfidf"]],
     [[bm25["ndcg@10"], bm25["mrr@10"], bm25.queries], [0.5, 0.5, 2]],
-    [[bm25.ci95.length, bm25.p50_ms > 0, bm25.p95_ms >= bm25.p50_ms], [2, true, true]],
+    [[bm25.ci95.length, bm25.page_p50_ms > 0, bm25.p95_ms >= bm25.p50_ms], [2, true, true]],
     [(await t.failure(t.evaluate(db, { ...options, pipelines: ["bm26"] }))).code, "InvalidInput"],
     [(await t.failure(t.evaluate(db, { ...options, qrels: {} }))).code, "InvalidInput"],
   ];

@@ -153,7 +153,7 @@ async function measure(kind, work, data) {
 }
 
 function table(pipelines) {
-  const columns = ["ndcg@10", "recall@100", "mrr@10", "map", "ci95", "p50_ms", "p95_ms"];
+  const columns = ["ndcg@10", "recall@100", "mrr@10", "map", "ci95", "p50_ms", "p95_ms", "page_p50_ms"];
   const cell = (key, value) => {
     if (key === "ci95") return value.map((end) => end.toFixed(3)).join("-");
     return value.toFixed(key.endsWith("_ms") ? 2 : 4);
