@@ -3,9 +3,9 @@
 use super::hits::{Asked, Hit};
 use super::services::Services;
 use super::write::mismatch;
-use super::Engine;
+use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{Document, Filter};
+use crate::index::{DenseMode, Document, Filter};
 use crate::limits;
 use crate::model::{Embedder, Role};
 use crate::search::options::{Mode, SearchOptions};
@@ -63,7 +63,12 @@ impl Engine {
         if let Some(filter) = &filter {
             snapshot.check_fields(filter.fields())?;
         }
-        let options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, ..options };
+        let vectors = match (options.vectors, self.settings().vectors.index) {
+            (DenseMode::Auto, GraphPolicy::Flat) => DenseMode::Flat,
+            (DenseMode::Auto, GraphPolicy::Hnsw) => DenseMode::Hnsw,
+            (asked, _) => asked,
+        };
+        let options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, vectors, ..options };
         let blank = query.trim().is_empty();
         let terms = if blank { Vec::new() } else { self.terms(query) };
         let vector = match options.mode {
