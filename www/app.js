@@ -66,7 +66,15 @@ function onModel({ unit, model = "the model", done, total }) {
   state.set({ download: done === total ? undefined : { model, done, total } });
 }
 
-async function start() {
+/** Settles when the library is open, or cannot be opened. Never rejects. */
+let opening = Promise.resolve();
+
+function start() {
+  opening = openLibrary();
+  return opening;
+}
+
+async function openLibrary() {
   state.set({ engine: "opening" });
   dismiss("open");
   try {
@@ -124,8 +132,11 @@ async function checkShelf() {
 /** @param {import("./lib/files.js").Source[]} sources */
 async function add(sources) {
   if (sources.length === 0) return notify("note", "No files in there.", { key: "job" });
-  if (!library.isOpen)
-    return notify("note", "The library is still opening.", { key: "job", text: "Try again in a moment." });
+  if (state.value.engine === "opening") {
+    notify("note", "The library is still opening.", { key: "job", text: "Adding begins as soon as it is open." });
+    await opening;
+  }
+  if (!library.isOpen) return notify("note", "Nothing was added.", { key: "job", text: "The library did not open." });
   if (running) return notify("note", "One thing at a time.", { key: "job", text: "Add these when the others are in." });
   if (state.value.engine === "words")
     return notify("note", "Adding needs the model.", { key: "job", text: "Load it with “Try again” first." });

@@ -83,6 +83,36 @@ test("a damaged copy in the cache is noticed and replaced", async () => {
   assert.ok(browser.site.requests.slice(before).includes(`/models/${MINILM}/model.safetensors`));
 });
 
+test("an ordinary directory in full precision is quantised while it streams in, and cached small", async () => {
+  const folder = join(models, "raw", `${MINILM}-fp32`);
+  answer = async (path) => {
+    const name = path.startsWith("/full/") && path.slice("/full/".length);
+    return name && readFile(join(folder, name)).then((body) => ({ body }), () => ({ status: 404 }));
+  };
+  const texts = CATS.map(({ text }) => text);
+  const outcome = await page.evaluate(async ([quantised, texts]) => {
+    const events = [];
+    const options = { embedder: "/full/", worker: t.worker, workers: 0, onProgress: (event) => events.push(event) };
+    const rows = await t.embed(texts, options);
+    const expected = await t.embed(texts, { embedder: quantised, worker: t.worker, workers: 0 });
+    const cache = await caches.open("nearfield-models-1");
+    const keys = (await cache.keys()).filter(({ url }) => url.includes("full") && url.includes("weights"));
+    const sizes = await Promise.all(keys.map(async (key) => (await (await cache.match(key)).blob()).size));
+    const worst = Math.max(...rows.flatMap((row, i) => Array.from(row, (value, j) => Math.abs(value - expected[i][j]))));
+    return { worst, last: events.filter(({ phase }) => phase === "download").at(-1), sizes };
+  }, [MINILM, texts]);
+  const { size } = await stat(join(folder, "model.safetensors"));
+  assert.deepEqual([outcome.last.done, outcome.last.total], [size, size]);
+  assert.ok(outcome.worst < 1e-6, `differs by ${outcome.worst} from the model that the native tool quantised`);
+  assert.equal(outcome.sizes.length, 1);
+  assert.ok(outcome.sizes[0] < 24e6, `${outcome.sizes[0]} bytes in the cache`);
+
+  answer = (path) => (path.startsWith("/full/") ? { status: 500 } : undefined);
+  const again = await page.evaluate((texts) => t.embed(texts, { embedder: "/full/", worker: t.worker, workers: 0 }), texts);
+  answer = () => undefined;
+  assert.equal(again.length, texts.length);
+});
+
 const refused = (name, embedder, reply, code, message) =>
   test(name, async () => {
     answer = reply;

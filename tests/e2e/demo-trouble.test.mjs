@@ -52,6 +52,22 @@ test("a model that is not there is said plainly, and trying again works", async 
   });
 });
 
+test("what is added while the library still opens is added as soon as it is open", async () => {
+  let open;
+  const gate = new Promise((resolve) => (open = resolve));
+  const intercept = async (request) => {
+    if (request.url.startsWith("/models/")) await gate;
+    return false;
+  };
+  await withDemo({ intercept }, async ({ page }) => {
+    await page.click("#sample");
+    await page.getByText("The library is still opening.").waitFor();
+    await adding(page, open);
+    const listed = await page.locator("#documents .name span:last-child").allInnerTexts();
+    assert.ok(listed.includes("README.md"), listed.join());
+  });
+});
+
 test("a page instead of the model's files is told apart", async () => {
   const intercept = (request, response) => {
     if (!request.url.endsWith("model.safetensors")) return false;

@@ -71,7 +71,7 @@ const runners = [
   },
   {
     name: "e2e",
-    needs: ["build", "models", "chromium"],
+    needs: ["build", "models", "reference", "chromium"],
     build: true,
     stages: [["end to end in Chromium", nodeTests("e2e"), nodeCounts]],
   },
