@@ -7,7 +7,7 @@ mod common;
 mod models;
 
 use common::model_dir;
-use models::{load_model, raw_weights};
+use models::{load_model, raw_weights, Cached};
 use nearfield::model::neural::{NeuralModel, Tokens};
 use nearfield::model::reference::{self, FloatWeights, WithHead};
 use nearfield::model::{config::ModelKind, Embedder, Reranker, Role};
@@ -100,6 +100,7 @@ fn reference_vector(model: &NeuralModel, weights: &dyn FloatWeights, text: &str)
 /// Mean and least cosine of the int8 vectors with those of the original weights in f32.
 fn agreement(name: &str, count: usize) -> (f64, f64) {
     let (model, weights) = (load_model(name), raw_weights(name));
+    let weights = Cached::new(&weights);
     let texts = texts(count);
     let cosines: Vec<f64> = embed(&model, &texts)
         .iter()
@@ -166,6 +167,7 @@ fn a_cross_encoder_orders_passages() {
 fn scores_keep_the_order_of_the_reference() {
     let model = load_model(CROSS);
     let weights = WithHead { encoder: model.encoder(), head: model.head() };
+    let weights = Cached::new(&weights);
     let query = "How do glaciers shape the land?";
     let passages: Vec<String> = SENTENCES.map(String::from).into_iter().chain(texts(26)).collect();
     let ours = block_on(model.score(query, &passages, &Unpaced)).unwrap();

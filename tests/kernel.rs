@@ -2,11 +2,14 @@
 
 #[path = "support/kernel_laws.rs"]
 mod laws;
+#[cfg(feature = "neural")]
+#[path = "support/tiny_encoder.rs"]
+mod tiny;
 
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn integer_products_are_exact(rows in 1usize..20, inputs in 1usize..200, outputs in 1usize..50, seed: u64) {
@@ -41,5 +44,13 @@ proptest! {
     #[test]
     fn distances_agree(rows in 0usize..12, width in 0usize..400, seed: u64) {
         laws::distances_agree(rows, width, seed);
+    }
+}
+
+#[cfg(feature = "neural")]
+#[test]
+fn an_encoder_agrees_with_the_reference() {
+    for (seed, (hidden, heads, intermediate)) in tiny::SIZES.into_iter().enumerate() {
+        pollster::block_on(tiny::agrees_with_the_reference(&tiny::config(hidden, heads, intermediate), seed as u64));
     }
 }

@@ -5,6 +5,10 @@
 #[path = "support/kernel_laws.rs"]
 mod laws;
 
+#[cfg(feature = "neural")]
+#[path = "support/tiny_encoder.rs"]
+mod tiny;
+
 use laws::Random;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -61,4 +65,12 @@ fn attention_is_close() {
 #[wasm_bindgen_test]
 fn distances_agree() {
     for_each_seed(|r, seed| laws::distances_agree(size(r, 0, 12), size(r, 0, 400), seed));
+}
+
+#[cfg(feature = "neural")]
+#[wasm_bindgen_test]
+async fn an_encoder_agrees_with_the_reference() {
+    for (seed, (hidden, heads, intermediate)) in tiny::SIZES.into_iter().enumerate() {
+        tiny::agrees_with_the_reference(&tiny::config(hidden, heads, intermediate), seed as u64).await;
+    }
 }

@@ -2,9 +2,9 @@
 //! 3.2). Keys and values of a head are copied into panels of 16 columns, so that both products are the float tile;
 //! scores of a few queries at a time stay in the first-level cache.
 
-use super::lanes::Lanes;
+use super::lanes::{Lanes, ROW};
 use super::math;
-use super::packed::{padded, PANEL};
+use super::packed::padded;
 use super::tile;
 
 /// Shape of a sequence's projections.
@@ -48,14 +48,14 @@ impl Scratch {
         let scale = 1.0 / (depth as f32).sqrt();
         for (token, row) in qkv.chunks_exact(3 * width).enumerate() {
             let key = &row[width + head * depth..][..depth];
-            let panel = &mut self.keys[token / PANEL * depth * PANEL..][..depth * PANEL];
-            for (slots, &k) in panel.chunks_exact_mut(PANEL).zip(key) {
-                slots[token % PANEL] = k * scale;
+            let panel = &mut self.keys[token / ROW * depth * ROW..][..depth * ROW];
+            for (slots, &k) in panel.chunks_exact_mut(ROW).zip(key) {
+                slots[token % ROW] = k * scale;
             }
             let value = &row[2 * width + head * depth..][..depth];
-            for (index, part) in value.chunks(PANEL).enumerate() {
-                let slots = &mut self.values[(index * len + token) * PANEL..][..PANEL];
-                if part.len() == PANEL {
+            for (index, part) in value.chunks(ROW).enumerate() {
+                let slots = &mut self.values[(index * len + token) * ROW..][..ROW];
+                if part.len() == ROW {
                     // In registers: a copy of unknown length is a call.
                     for (slots, part) in slots.chunks_exact_mut(L::N).zip(part.chunks_exact(L::N)) {
                         L::load(part).store(slots);
@@ -111,9 +111,9 @@ fn queries<L: Lanes, const R: usize>(
     let Scratch { keys, values, scores } = scratch;
 
     let rows: [&[f32]; R] = std::array::from_fn(|r| &qkv[(at + r) * 3 * width + head * depth..][..depth]);
-    for (index, panel) in keys.chunks_exact(depth * PANEL).take(row_len / PANEL).enumerate() {
+    for (index, panel) in keys.chunks_exact(depth * ROW).take(row_len / ROW).enumerate() {
         for (r, sums) in tile::dot_f32::<L, R>(rows, panel).into_iter().enumerate() {
-            tile::store_f32(sums, L::splat(1.0), &mut scores[r * row_len + index * PANEL..][..PANEL]);
+            tile::store_f32(sums, L::splat(1.0), &mut scores[r * row_len + index * ROW..][..ROW]);
         }
     }
     let mut shares = [0.0; R];
@@ -122,10 +122,10 @@ fn queries<L: Lanes, const R: usize>(
         *share = 1.0 / math::softmax_unscaled::<L>(row);
     }
     let rows: [&[f32]; R] = std::array::from_fn(|r| &scores[r * row_len..][..len]);
-    for (index, panel) in values.chunks_exact(len * PANEL).take(padded(depth) / PANEL).enumerate() {
-        let used = PANEL.min(depth - index * PANEL);
+    for (index, panel) in values.chunks_exact(len * ROW).take(padded(depth) / ROW).enumerate() {
+        let used = ROW.min(depth - index * ROW);
         for (r, sums) in tile::dot_f32::<L, R>(rows, panel).into_iter().enumerate() {
-            let out = &mut out[(at + r) * width + head * depth + index * PANEL..][..used];
+            let out = &mut out[(at + r) * width + head * depth + index * ROW..][..used];
             tile::store_f32(sums, L::splat(shares[r]), out);
         }
     }

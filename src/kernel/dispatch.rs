@@ -74,7 +74,7 @@ vectorised! {
     /// `out[r] (+)= dequantised activations[rows.start + r] * weights + bias`, `out` being
     /// `[rows.len(), weights.outputs()]`. The activations are as wide as the weights' inputs.
     pub fn multiply(activations: &Activations, rows: Range<usize>, weights: &Packed, combine: Combine, out: &mut [f32]) {
-        matmul::multiply::<T, L>(activations, rows, weights, combine, out)
+        matmul::multiply::<T>(activations, rows, weights, combine, out)
     }
 }
 

@@ -20,8 +20,6 @@ pub trait Lanes: Copy {
     fn splat(x: f32) -> Self;
     fn load(from: &[f32]) -> Self;
     fn store(self, to: &mut [f32]);
-    /// Exact for magnitudes up to 2^24.
-    fn load_i32(from: &[i32]) -> Self;
     /// Bits of IEEE half precision, finite.
     fn load_f16(from: &[u16]) -> Self;
     /// Stores [`ROW`] whole numbers in 0..=127 that [`WHOLE`] was added to; `biased(i)` is the `i`-th register.
@@ -82,12 +80,6 @@ impl Lanes for [f32; 4] {
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
         to[..4].copy_from_slice(&self);
-    }
-
-    #[inline(always)]
-    fn load_i32(from: &[i32]) -> Self {
-        let from = &from[..4];
-        std::array::from_fn(|i| from[i] as f32)
     }
 
     #[inline(always)]

@@ -46,15 +46,23 @@ fn horner<L: Lanes, const N: usize>(coefficients: &[f32; N], x: L) -> L {
     sum
 }
 
+/// Folds a row in four chains, so that one step need not wait for the one before, and joins those.
+#[inline(always)]
+fn fold<L: Lanes>(row: &[f32], start: L, step: impl Fn(L, L) -> L, join: impl Fn(L, L) -> L) -> L {
+    let mut chains = [start; 4];
+    for chunk in row.chunks_exact(ROW) {
+        for v in 0..ROW / L::N {
+            chains[v] = step(chains[v], L::load(&chunk[v * L::N..]));
+        }
+    }
+    join(join(chains[0], chains[1]), join(chains[2], chains[3]))
+}
+
 /// Replaces `row` by e^(row - max row) and returns the sum over it: softmax without the division, which the caller
 /// applies to something shorter. Padding must be `f32::MIN`: it contributes nothing.
 #[inline(always)]
 pub fn softmax_unscaled<L: Lanes>(row: &mut [f32]) -> f32 {
-    let mut greatest = L::splat(f32::MIN);
-    for chunk in row.chunks_exact(L::N) {
-        greatest = greatest.max(L::load(chunk));
-    }
-    let greatest = L::splat(greatest.greatest());
+    let greatest = L::splat(fold(row, L::splat(f32::MIN), L::max, L::max).greatest());
     let mut sum = L::splat(0.0);
     for chunk in row.chunks_exact_mut(L::N) {
         let e = exp(L::load(chunk).sub(greatest));
@@ -64,37 +72,84 @@ pub fn softmax_unscaled<L: Lanes>(row: &mut [f32]) -> f32 {
     sum.sum()
 }
 
+/// Least and greatest of the numbers shown to it, in a few chains as in [`fold`].
+pub struct Extent<L> {
+    least: [L; 4],
+    greatest: [L; 4],
+}
+
+impl<L: Lanes> Extent<L> {
+    #[inline(always)]
+    fn new() -> Self {
+        Extent { least: [L::splat(f32::MAX); 4], greatest: [L::splat(f32::MIN); 4] }
+    }
+
+    #[inline(always)]
+    pub fn of(row: &[f32]) -> Self {
+        let mut extent = Extent::new();
+        for chunk in row.chunks_exact(ROW) {
+            for v in 0..ROW / L::N {
+                extent.include(v, L::load(&chunk[v * L::N..]));
+            }
+        }
+        extent
+    }
+
+    #[inline(always)]
+    fn include(&mut self, chain: usize, x: L) {
+        self.least[chain] = self.least[chain].min(x);
+        self.greatest[chain] = self.greatest[chain].max(x);
+    }
+
+    #[inline(always)]
+    fn ends(&self) -> (f32, f32) {
+        let [a, b, c, d] = self.least;
+        let [e, f, g, h] = self.greatest;
+        (a.min(b).min(c.min(d)).least(), e.max(f).max(g.max(h)).greatest())
+    }
+}
+
 /// Normalises the first `width` elements of `row` to mean 0 and variance 1, then scales and shifts each; padding
 /// becomes 0. `row`, `weight` and `bias` are equally long; padding in all three must be 0.
 #[inline(always)]
-pub fn layer_norm<L: Lanes>(row: &mut [f32], width: usize, weight: &[f32], bias: &[f32], eps: f32) {
-    let mut sum = L::splat(0.0);
-    for chunk in row.chunks_exact(L::N) {
-        sum = sum.add(L::load(chunk));
-    }
-    let mean = sum.sum() / width as f32;
-    let mut squares = L::splat(0.0);
-    for chunk in row.chunks_exact(L::N) {
-        let d = L::load(chunk).sub(L::splat(mean));
-        squares = d.mul_add(d, squares);
-    }
-    // Each element of the padding has put mean^2 into the sum.
-    let padding = (row.len() - width) as f32 * mean * mean;
-    let variance = ((squares.sum() - padding) / width as f32).max(0.0);
+pub fn layer_norm<L: Lanes>(row: &mut [f32], width: usize, weight: &[f32], bias: &[f32], eps: f32) -> Extent<L> {
+    let mean = fold(row, L::splat(0.0), L::add, L::add).sum() / width as f32;
+    let deviate = |sum: L, x: L| {
+        let d = x.sub(L::splat(mean));
+        d.mul_add(d, sum)
+    };
+    // Padding is left out: taking its share off again would cancel digits where the mean is far from 0.
+    let (whole, rest) = row[..width].split_at(width / ROW * ROW);
+    let squares = fold(whole, L::splat(0.0), deviate, L::add).sum();
+    let squares = rest.iter().fold(squares, |sum, x| sum + (x - mean) * (x - mean));
+    let variance = squares / width as f32;
     let scale = L::splat(1.0 / (variance + eps).sqrt());
-    let parts = row.chunks_exact_mut(L::N).zip(weight.chunks_exact(L::N)).zip(bias.chunks_exact(L::N));
+    let mut extent = Extent::new();
+    let parts = row.chunks_exact_mut(ROW).zip(weight.chunks_exact(ROW)).zip(bias.chunks_exact(ROW));
     for ((x, w), b) in parts {
-        let d = L::load(x).sub(L::splat(mean)).mul(scale);
-        d.mul_add(L::load(w), L::load(b)).store(x);
+        for v in 0..ROW / L::N {
+            let at = v * L::N;
+            let d = L::load(&x[at..]).sub(L::splat(mean)).mul(scale);
+            let y = d.mul_add(L::load(&w[at..]), L::load(&b[at..]));
+            y.store(&mut x[at..]);
+            extent.include(v, y);
+        }
     }
+    extent
 }
 
 /// GELU of every element.
 #[inline(always)]
-pub fn gelu_row<L: Lanes>(row: &mut [f32]) {
-    for chunk in row.chunks_exact_mut(L::N) {
-        gelu(L::load(chunk)).store(chunk);
+pub fn gelu_row<L: Lanes>(row: &mut [f32]) -> Extent<L> {
+    let mut extent = Extent::new();
+    for chunk in row.chunks_exact_mut(ROW) {
+        for v in 0..ROW / L::N {
+            let y = gelu(L::load(&chunk[v * L::N..]));
+            y.store(&mut chunk[v * L::N..]);
+            extent.include(v, y);
+        }
     }
+    extent
 }
 
 /// How a row of activations is stored: `value = code * scale + offset`.
@@ -104,18 +159,12 @@ pub struct Affine {
     pub offset: f32,
 }
 
-/// Quantises `row` to codes in 0..=127, spread over exactly its range; padding counts, so it must be a number in
+/// Quantises `row` to codes in 0..=127, spread over exactly its extent; padding counts, so it must be a number in
 /// that range, or 0. `codes` is as long as `row`.
 #[inline(always)]
-pub fn quantise<L: Lanes>(row: &[f32], codes: &mut [Code]) -> Affine {
-    let (mut least, mut greatest) = (L::splat(f32::MAX), L::splat(f32::MIN));
-    for chunk in row.chunks_exact(L::N) {
-        let x = L::load(chunk);
-        least = least.min(x);
-        greatest = greatest.max(x);
-    }
-    let offset = least.least();
-    let scale = (greatest.greatest() - offset) / MAX_LEVEL;
+pub fn quantise<L: Lanes>(row: &[f32], extent: Extent<L>, codes: &mut [Code]) -> Affine {
+    let (offset, end) = extent.ends();
+    let scale = (end - offset) / MAX_LEVEL;
     // A constant row is all offset. So is one whose range is too small for its inverse to be a number.
     let inverse = if scale.is_normal() { 1.0 / scale } else { 0.0 };
     for (chunk, codes) in row.chunks_exact(ROW).zip(codes.chunks_exact_mut(ROW)) {

@@ -1,21 +1,22 @@
 //! How int8 weights lie in memory for the kernels, and the quantised activations they meet.
 //!
-//! Weights: 16 outputs form a *panel*; a panel is a run of [`Step`]s, each holding 4 successive inputs of its 16
-//! outputs, output-major. So a 512-bit register takes one step, a 128-bit register a quarter (4 outputs, 4 deep),
-//! and a kernel walks a panel from front to back. Outputs and inputs are padded with zeros.
+//! Weights: [`PANEL`] outputs form a *panel*; a panel is a run of [`Step`]s, each holding 4 successive inputs of its
+//! outputs, output-major. A 512-bit register takes a step of 16 outputs, a 128-bit register 4 outputs of it, and a
+//! kernel walks a panel from front to back. Outputs and inputs are padded with zeros.
 
 use super::lanes::{Code, ROW};
 use super::math::Affine;
 use std::ops::Range;
 
-/// Outputs of a panel.
-pub const PANEL: usize = 16;
+/// Outputs of a panel: 16, or 12 where that is what fits the registers best (see `relaxed.rs`).
+pub const PANEL: usize = if cfg!(all(target_arch = "wasm32", target_feature = "relaxed-simd")) { 12 } else { 16 };
 /// Inputs of a step.
 pub const DEPTH: usize = 4;
 
-/// `DEPTH` inputs of `PANEL` outputs: element `output * DEPTH + input`. One cache line.
+/// `DEPTH` inputs of `PANEL` outputs: element `output * DEPTH + input`. 16 outputs are one cache line.
 #[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
+#[cfg_attr(target_arch = "wasm32", repr(C, align(16)))]
+#[cfg_attr(not(target_arch = "wasm32"), repr(C, align(64)))]
 pub struct Step(pub [i8; PANEL * DEPTH]);
 
 /// `n` rounded up to the row padding.
@@ -32,10 +33,11 @@ pub struct Linear<'a> {
     pub bias: &'a [f32],
 }
 
-/// Linear layers over the same input, packed one after the other, each padded to whole panels.
+/// Linear layers over the same input, packed one after the other; the outputs of each are padded as rows are.
 #[derive(Debug)]
 pub struct Packed {
     inputs: usize,
+    width: usize,
     steps: Vec<Step>,
     outputs: Vec<Output>,
 }
@@ -54,33 +56,40 @@ impl Packed {
     /// Packs layers that agree in `cols` and whose slices have the lengths that their sizes say.
     pub fn new(layers: &[Linear<'_>]) -> Packed {
         let inputs = layers.first().map_or(0, |layer| padded(layer.cols));
-        let panels: usize = layers.iter().map(|layer| layer.rows.div_ceil(PANEL)).sum();
-        let mut packed =
-            Packed { inputs, steps: Vec::with_capacity(panels * inputs / DEPTH), outputs: Vec::with_capacity(panels) };
+        let width = layers.iter().map(|layer| padded(layer.rows)).sum::<usize>();
+        let panels = width.div_ceil(PANEL);
+        let empty = Output { scale: [0.0; PANEL], reach: [0.0; PANEL], bias: [0.0; PANEL] };
+        let steps = vec![Step([0; PANEL * DEPTH]); panels * inputs / DEPTH];
+        let mut packed = Packed { inputs, width, steps, outputs: vec![empty; panels] };
+        let mut first = 0;
         for layer in layers {
-            for first in (0..layer.rows).step_by(PANEL) {
-                packed.push_panel(layer, first);
+            for row in 0..layer.rows {
+                packed.set(first + row, layer, row);
             }
+            first += padded(layer.rows);
         }
         packed
     }
 
-    fn push_panel(&mut self, layer: &Linear<'_>, first: usize) {
-        let begin = self.steps.len();
-        self.steps.resize(begin + self.inputs / DEPTH, Step([0; PANEL * DEPTH]));
-        let mut output = Output { scale: [0.0; PANEL], reach: [0.0; PANEL], bias: [0.0; PANEL] };
-        for row in first..layer.rows.min(first + PANEL) {
-            let lane = row - first;
-            let weights = &layer.data[row * layer.cols..][..layer.cols];
-            for (step, four) in self.steps[begin..].iter_mut().zip(weights.chunks(DEPTH)) {
-                step.0[lane * DEPTH..][..four.len()].copy_from_slice(four);
-            }
-            let sum: i32 = weights.iter().map(|&w| i32::from(w)).sum();
-            output.scale[lane] = layer.scales[row];
-            output.reach[lane] = layer.scales[row] * sum as f32;
-            output.bias[lane] = layer.bias[row];
+    /// Puts one row of a layer where output `at` is.
+    fn set(&mut self, at: usize, layer: &Linear<'_>, row: usize) {
+        let (panel, lane) = (at / PANEL, at % PANEL);
+        let depth = self.inputs / DEPTH;
+        let weights = &layer.data[row * layer.cols..][..layer.cols];
+        let steps = &mut self.steps[panel * depth..][..depth];
+        // Whole steps by copies of known length, which are moves; the others are calls.
+        let (fours, rest) = weights.as_chunks::<DEPTH>();
+        for (step, four) in steps.iter_mut().zip(fours) {
+            step.0[lane * DEPTH..][..DEPTH].copy_from_slice(four);
         }
-        self.outputs.push(output);
+        if let Some(step) = steps.get_mut(fours.len()) {
+            step.0[lane * DEPTH..][..rest.len()].copy_from_slice(rest);
+        }
+        let sum: i32 = weights.iter().map(|&w| i32::from(w)).sum();
+        let output = &mut self.outputs[panel];
+        output.scale[lane] = layer.scales[row];
+        output.reach[lane] = layer.scales[row] * sum as f32;
+        output.bias[lane] = layer.bias[row];
     }
 
     /// Inputs, padded.
@@ -90,7 +99,7 @@ impl Packed {
 
     /// Outputs, padded.
     pub fn outputs(&self) -> usize {
-        self.outputs.len() * PANEL
+        self.width
     }
 
     /// Multiplications and additions for one row.

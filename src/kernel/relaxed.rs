@@ -12,16 +12,19 @@ use std::arch::wasm32::*;
 pub struct Relaxed;
 
 impl Integers for Relaxed {
-    // 2 x 16: 8 sums, 4 weights and 2 codes in the 15 registers that V8 has to give.
-    const ROWS: usize = 2;
+    type Floats = v128;
+
+    // 3 x 12: 9 sums, 3 weights and 3 codes are the 15 registers that V8 has to give. With fewer sums than that they
+    // wait for each other; with more, or in another shape of 9 to 12, registers are spilled.
+    const ROWS: usize = 3;
 
     #[inline(always)]
-    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[i32; PANEL]; R] {
+    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[v128; 4]; R] {
         let mut sums = [[i32x4_splat(0); 4]; R];
         let rows = rows.map(|row| &row[..panel.len() * DEPTH]);
         for (i, step) in panel.iter().enumerate() {
-            for v in 0..4 {
-                // SAFETY: a step is four registers, and loads need no alignment.
+            for v in 0..PANEL / 4 {
+                // SAFETY: a step is PANEL / 4 registers, and loads need no alignment.
                 let weights = unsafe { v128_load(step.0.as_ptr().cast::<v128>().add(v)) };
                 for (row, sums) in rows.iter().zip(&mut sums) {
                     // SAFETY: each row has DEPTH codes of one byte for each step, as sliced above.
@@ -30,17 +33,18 @@ impl Integers for Relaxed {
                 }
             }
         }
-        sums.map(super::simd128::store_i32)
+        sums.map(|sums| sums.map(|sum| f32x4_convert_i32x4(sum)))
     }
 
-    /// A signed query is the difference of two that are not negative: `q = max(q, 0) - max(-q, 0)`, and each part is
-    /// a seven-bit operand.
     #[inline(always)]
     fn dot_i8<const R: usize>(query: &[i8], rows: [&[i8]; R]) -> [i32; R] {
-        // -(-128) does not exist in eight bits.
-        if query.contains(&i8::MIN) {
-            return super::simd128::dot_i8(query, rows);
-        }
+        super::simd128::dot_i8(query, rows)
+    }
+
+    /// A signed query is the difference of two that are not negative, `q = max(q, 0) - max(-q, 0)`, and each part is
+    /// a seven-bit operand.
+    #[inline(always)]
+    fn dot_symmetric_i8<const R: usize>(query: &[i8], rows: [&[i8]; R]) -> [i32; R] {
         let (mut above, mut below) = ([i32x4_splat(0); R], [i32x4_splat(0); R]);
         let whole = query.len() / 16 * 16;
         for at in (0..whole).step_by(16) {
@@ -52,9 +56,11 @@ impl Integers for Relaxed {
                 below[r] = i32x4_relaxed_dot_i8x16_i7x16_add(row, negative, below[r]);
             }
         }
-        std::array::from_fn(|r| {
-            let sum = super::simd128::sum_i32(i32x4_sub(above[r], below[r]));
-            sum + super::scalar::dot_i8(&query[whole..], &rows[r][whole..])
-        })
+        let mut sums = [0; R];
+        for (r, sum) in sums.iter_mut().enumerate() {
+            let rest = super::scalar::dot_i8(&query[whole..], &rows[r][whole..]);
+            *sum = super::simd128::sum_i32(i32x4_sub(above[r], below[r])) + rest;
+        }
+        sums
     }
 }

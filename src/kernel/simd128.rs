@@ -1,7 +1,6 @@
 //! WebAssembly SIMD, 128 bits: the float vocabulary, and the integer tile for browsers without relaxed SIMD.
 
 use super::lanes::{Code, Lanes, HALF_BIAS, ROW};
-use super::packed::PANEL;
 #[cfg(not(target_feature = "relaxed-simd"))]
 use super::{
     packed::{Step, DEPTH},
@@ -29,13 +28,6 @@ impl Lanes for v128 {
         let to = &mut to[..4];
         // SAFETY: as in `load`.
         unsafe { v128_store(to.as_mut_ptr().cast(), self) }
-    }
-
-    #[inline(always)]
-    fn load_i32(from: &[i32]) -> Self {
-        let from = &from[..4];
-        // SAFETY: as in `load`.
-        f32x4_convert_i32x4(unsafe { v128_load(from.as_ptr().cast()) })
     }
 
     #[inline(always)]
@@ -128,17 +120,6 @@ impl Lanes for v128 {
     }
 }
 
-/// Four registers as sixteen integers.
-#[inline(always)]
-pub fn store_i32(registers: [v128; 4]) -> [i32; PANEL] {
-    let mut out = [0; PANEL];
-    for (register, out) in registers.iter().zip(out.chunks_exact_mut(4)) {
-        // SAFETY: the chunk has four elements, and v128.store needs no alignment.
-        unsafe { v128_store(out.as_mut_ptr().cast(), *register) }
-    }
-    out
-}
-
 #[inline(always)]
 pub fn sum_i32(register: v128) -> i32 {
     let pairs = i32x4_add(register, i32x4_shuffle::<2, 3, 0, 1>(register, register));
@@ -167,7 +148,11 @@ pub fn dot_i8<const R: usize>(query: &[i8], rows: [&[i8]; R]) -> [i32; R] {
             *sum = i32x4_add(*sum, i32x4_dot_i16x8(high, i16x8_extend_high_i8x16(row)));
         }
     }
-    std::array::from_fn(|r| sum_i32(sums[r]) + super::scalar::dot_i8(&query[whole..], &rows[r][whole..]))
+    let mut out = [0; R];
+    for (r, out) in out.iter_mut().enumerate() {
+        *out = sum_i32(sums[r]) + super::scalar::dot_i8(&query[whole..], &rows[r][whole..]);
+    }
+    out
 }
 
 /// Integer tile on `i32x4.dot_i16x8`: codes are 16 bits wide in memory, weights are widened when loaded.
@@ -176,21 +161,20 @@ pub struct Plain;
 
 #[cfg(not(target_feature = "relaxed-simd"))]
 impl Integers for Plain {
+    type Floats = v128;
+
     // 3 x 8 at a time: 12 sums, a weight and a code.
     const ROWS: usize = 3;
 
     #[inline(always)]
-    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[i32; PANEL]; R] {
+    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[v128; 4]; R] {
         let rows = rows.map(|row| &row[..panel.len() * DEPTH]);
         let (left, right) = (half_panel(rows, panel, 0), half_panel(rows, panel, 1));
         std::array::from_fn(|r| {
             let (left, right): (&[v128; 4], &[v128; 4]) = (&left[r], &right[r]);
-            store_i32([
-                fold(left[0], left[1]),
-                fold(left[2], left[3]),
-                fold(right[0], right[1]),
-                fold(right[2], right[3]),
-            ])
+            let sums =
+                [fold(left[0], left[1]), fold(left[2], left[3]), fold(right[0], right[1]), fold(right[2], right[3])];
+            sums.map(|sum| f32x4_convert_i32x4(sum))
         })
     }
 

@@ -143,17 +143,17 @@ fn one_i8<T: Integers>(a: &[i8], b: &[i8]) -> i32 {
 fn rows_i8<T: Integers>(query: &[i8], rows: &[i8], out: &mut [i32]) {
     let width = query.len();
     debug_assert_eq!(rows.len(), out.len() * width);
-    if width == 0 {
-        return out.fill(0);
+    if width == 0 || query.contains(&i8::MIN) {
+        return each_row(width, rows, out, |row| T::dot_i8(query, [row])[0]);
     }
-    let whole = out.len() / 4 * 4;
-    let (fours, rest) = out.split_at_mut(whole);
-    for (out, rows) in fours.chunks_exact_mut(4).zip(rows.chunks_exact(4 * width)) {
-        out.copy_from_slice(&T::dot_i8::<4>(query, std::array::from_fn(|r| &rows[r * width..][..width])));
+    let (fours, rest) = out.as_chunks_mut::<4>();
+    let (whole, last) = rows.split_at(rows.len().min(fours.len() * 4 * width));
+    for (out, rows) in fours.iter_mut().zip(whole.chunks_exact(4 * width)) {
+        let (left, right) = rows.split_at(2 * width);
+        let ((a, b), (c, d)) = (left.split_at(width), right.split_at(width));
+        *out = T::dot_symmetric_i8(query, [a, b, c, d]);
     }
-    for (out, row) in rest.iter_mut().zip(rows.chunks_exact(width).skip(whole)) {
-        *out = T::dot_i8(query, [row])[0];
-    }
+    each_row(width, last, rest, |row| T::dot_i8(query, [row])[0]);
 }
 
 #[inline(always)]

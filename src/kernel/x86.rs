@@ -5,7 +5,7 @@
 //! instruction sets and after detection.
 
 use super::lanes::{Code, Lanes, HALF_BIAS, ROW};
-use super::packed::{Step, DEPTH, PANEL};
+use super::packed::{Step, DEPTH};
 use super::tile::Integers;
 use std::arch::x86_64::*;
 
@@ -40,13 +40,6 @@ impl Lanes for __m256 {
         let to = &mut to[..8];
         // SAFETY: as in `load`.
         unsafe { _mm256_storeu_ps(to.as_mut_ptr(), self) }
-    }
-
-    #[inline(always)]
-    fn load_i32(from: &[i32]) -> Self {
-        let from = &from[..8];
-        // SAFETY: as in `load`.
-        unsafe { _mm256_cvtepi32_ps(_mm256_loadu_si256(from.as_ptr().cast())) }
     }
 
     #[inline(always)]
@@ -152,10 +145,12 @@ fn lanes(register: __m256) -> [f32; 8] {
 pub struct Avx2;
 
 impl Integers for Avx2 {
+    type Floats = __m256;
+
     const ROWS: usize = 4;
 
     #[inline(always)]
-    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[i32; PANEL]; R] {
+    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[__m256; 4]; R] {
         let rows = rows.map(|row| &row[..panel.len() * DEPTH]);
         // SAFETY: AVX2 is present; a step is 64 bytes, and each row has DEPTH codes of one byte for each step.
         unsafe {
@@ -171,12 +166,7 @@ impl Integers for Avx2 {
                     }
                 }
             }
-            sums.map(|sums| {
-                let mut out = [0i32; PANEL];
-                _mm256_storeu_si256(out.as_mut_ptr().cast(), sums[0]);
-                _mm256_storeu_si256(out[8..].as_mut_ptr().cast(), sums[1]);
-                out
-            })
+            sums.map(|[low, high]| floats(low, high))
         }
     }
 }
@@ -185,10 +175,12 @@ impl Integers for Avx2 {
 pub struct Vnni;
 
 impl Integers for Vnni {
+    type Floats = __m256;
+
     const ROWS: usize = 8;
 
     #[inline(always)]
-    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[i32; PANEL]; R] {
+    fn dot<const R: usize>(rows: [&[Code]; R], panel: &[Step]) -> [[__m256; 4]; R] {
         let rows = rows.map(|row| &row[..panel.len() * DEPTH]);
         // SAFETY: AVX-512-VNNI is present; a step is 64 bytes, and each row has DEPTH codes of one byte for each step.
         unsafe {
@@ -200,11 +192,13 @@ impl Integers for Vnni {
                     *sum = _mm512_dpbusd_epi32(*sum, codes, weights);
                 }
             }
-            sums.map(|sum| {
-                let mut out = [0i32; PANEL];
-                _mm512_storeu_si512(out.as_mut_ptr().cast(), sum);
-                out
-            })
+            sums.map(|sum| floats(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64::<1>(sum)))
         }
     }
+}
+
+#[inline(always)]
+fn floats(low: __m256i, high: __m256i) -> [__m256; 4] {
+    // SAFETY: AVX2 is present.
+    unsafe { [_mm256_cvtepi32_ps(low), _mm256_cvtepi32_ps(high), _mm256_setzero_ps(), _mm256_setzero_ps()] }
 }

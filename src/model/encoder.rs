@@ -13,8 +13,8 @@ use crate::model::layers::{Embeddings, Layer};
 use crate::model::weights::Weights;
 use crate::pace::Pacer;
 
-/// Rows that go through the second half of a layer together: 64 intermediate rows of 1,536 numbers take 400 kB.
-const BLOCK: usize = 64;
+/// Rows that go through the second half of a layer together: 48 intermediate rows of 1,536 numbers take 300 kB.
+const BLOCK: usize = 48;
 
 /// Integer operations (multiplications and additions) between two pauses: a few milliseconds with SIMD.
 const PAUSE_EVERY: usize = 500_000_000;
