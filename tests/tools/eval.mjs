@@ -2,11 +2,11 @@
 // browser. Indexes the collection whole, closes it, opens it again and runs each pipeline over every judged query.
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { cpus } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { build } from "./build.mjs";
 import { launch } from "./launch.mjs";
+import { machine } from "./machine.mjs";
 import { bindgen, root } from "./paths.mjs";
 import { DEMO } from "./serve.mjs";
 import { setup } from "./setup.mjs";
@@ -171,7 +171,6 @@ async function main() {
   await setup(["build", "models", kind], { yes: options.yes });
   await build();
   const { docs, queries, model, build: module, index, pipelines, calibration } = await measure(kind, work, data);
-  const [processor] = cpus();
   const result = {
     dataset: basename(resolve(options.data)),
     browser: kind,
@@ -180,7 +179,7 @@ async function main() {
     model,
     index,
     pipelines,
-    machine: `${processor?.model ?? process.arch} x ${cpus().length}`,
+    machine: machine(),
     calibration,
     module,
     options: work,
