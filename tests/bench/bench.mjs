@@ -2,12 +2,16 @@
 import { basename } from "node:path";
 import { readCollection } from "./collection.mjs";
 import { Lab } from "./lab.mjs";
-import { lines, losses } from "./report.mjs";
-import { entry, figure } from "./statistics.mjs";
+import { lines, losses, times } from "./report.mjs";
+import { entry } from "./statistics.mjs";
+
+/** Milliseconds for which a measurement of the bare kernel holds. */
+const FRESH = 5000;
 
 export class Bench {
   entries = [];
   failures = 0;
+  #kernel = { gops: 0, at: -Infinity };
 
   /** `folder`: of a judged collection, or undefined. `sizes`: of the cases that grow, or undefined for their own. */
   static async open({ folder, ...options }) {
@@ -39,20 +43,33 @@ export class Bench {
   /** Keeps a figure, with the speed of the bare kernel at this moment beside it, and prints it. */
   async record(values) {
     const { machine } = this;
-    const made = entry({ ...values, machine, calibration: await this.lab.calibrate() });
+    const made = entry({ ...values, machine, calibration: await this.#calibrate() });
     this.entries.push(made);
     console.log(lines(made).join("\n"));
   }
 
-  /** A peer that could not do its work, and why. */
-  cannot(peer, error) {
-    this.say(`${peer} cannot: ${error.message}`);
+  /** Gop/s of the bare kernel. Figures that are recorded one after the other share one. */
+  async #calibrate() {
+    if (performance.now() - this.#kernel.at > FRESH) {
+      this.#kernel = { gops: await this.lab.calibrate(), at: performance.now() };
+    }
+    return this.#kernel.gops;
+  }
+
+  /** What `work` gives; where a peer cannot do it, undefined, and why is said. */
+  async admit(peer, work) {
+    try {
+      return await work();
+    } catch (error) {
+      this.say(`${peer} is left out: ${error.message}`);
+      return undefined;
+    }
   }
 
   summarise() {
     const lost = losses(this.entries);
-    console.log(`\nWhere a peer is better${lost.length === 0 ? ": nowhere" : ""}`);
-    for (const { name, peer, value } of lost) this.say(`${name}: ${peer}, ${figure(1 / value)} times`);
+    console.log(`\nWhere a peer is better by more than 1 %${lost.length === 0 ? ": nowhere" : ""}`);
+    for (const { name, peer, value } of lost) this.say(`${name}: ${peer}, ${times(1 / value)} times`);
   }
 
   close() {

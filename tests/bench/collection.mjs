@@ -4,11 +4,14 @@ import { join } from "node:path";
 
 const lines = async (file) => (await readFile(file, "utf8")).split("\n").filter((line) => line.trim() !== "");
 
-/** `{ documents: [{ id, text }], queries: [{ id, text }], qrels }`; queries are those with a relevant document. */
+/**
+ * `{ documents: [{ id, text, title, body }], queries: [{ id, text }], qrels }`; `text` is title and body as one, queries are
+ * those with a relevant document.
+ */
 export async function readCollection(folder) {
   const documents = (await lines(join(folder, "corpus.jsonl"))).map((line) => {
     const { _id, title, text } = JSON.parse(line);
-    return { id: String(_id), text: title ? `${title}\n${text}` : text };
+    return { id: String(_id), text: title ? `${title}\n${text}` : text, title: title ?? "", body: text };
   });
   const qrels = {};
   for (const line of (await lines(join(folder, "qrels.tsv"))).slice(1)) {

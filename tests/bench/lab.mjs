@@ -9,6 +9,9 @@ import { onnx, packages } from "./peers.mjs";
 const folder = join(root, "tests", "bench");
 const bundles = join(target, "bench");
 
+/** What contenders have in common. */
+const SHARED = new Set(["answer.mjs", "vectors.mjs", "words.mjs"]);
+
 /** Peers compile text at run time and start workers from blobs. What comes from elsewhere stays forbidden. */
 const POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' blob: data:";
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
@@ -16,7 +19,7 @@ const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Em
 /** Bundles the contenders as an application would be bundled; our own package stays as it is published. */
 async function bundle() {
   const { build } = await import("esbuild");
-  const files = (await readdir(join(folder, "contenders"))).filter((file) => file.endsWith(".mjs") && file !== "answer.mjs");
+  const files = (await readdir(join(folder, "contenders"))).filter((file) => file.endsWith(".mjs") && !SHARED.has(file));
   await build({
     entryPoints: files.map((file) => join(folder, "contenders", file)),
     outdir: bundles,
@@ -55,10 +58,21 @@ export class Lab {
     lab.#opened = await openPage({ path: "/", mounts, intercept, policy: POLICY });
     const { page } = lab.#opened;
     page.setDefaultTimeout(0);
+    await lab.#ready();
+    lab.browser = `Chromium ${/Chrome\/(\d+)/.exec(await page.evaluate(() => navigator.userAgent))?.[1] ?? ""}`.trim();
+    return lab;
+  }
+
+  /** A fresh page: every contender is gone, what the browser keeps on disk is not. */
+  async reload() {
+    await this.#opened.page.reload();
+    await this.#ready();
+  }
+
+  async #ready() {
+    const { page } = this.#opened;
     await page.waitForFunction(() => window.lab !== undefined);
     if (!(await page.evaluate(() => window.lab.isolated))) throw new Error("the page is not cross-origin isolated");
-    lab.browser = (await page.evaluate(() => navigator.userAgent)).match(/Chrom\w+\/\d+/)?.[0].replace("/", " ") ?? "Chromium";
-    return lab;
   }
 
   /** A worker that runs `contenders/<script>.mjs`. */

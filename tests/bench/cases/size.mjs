@@ -21,7 +21,7 @@ const PEERS = [
     for: "models",
   },
   { name: "minisearch", code: 'export { default } from "minisearch"', files: [], for: "words" },
-  { name: "@orama/orama", code: 'export { create, insertMultiple, search } from "@orama/orama"', files: [], for: "words" },
+  { name: "@orama/orama", code: 'export { create, insertMultiple, search } from "@orama/orama"; export { stopwords } from "@orama/stopwords/english"', files: [], for: "words" },
   { name: "hnswlib-wasm", code: 'export { loadHnswlib } from "hnswlib-wasm"', files: [], for: "vectors" },
   {
     name: "edgevec",
@@ -36,6 +36,9 @@ const PEERS = [
     for: "vectors",
   },
 ];
+
+/** One of each purpose: what somebody installs who wants what the full build does. */
+const TOGETHER = ["@huggingface/transformers", "minisearch", "hnswlib-wasm"];
 
 const OURS = [
   { name: "full", files: ["nearfield.js", "worker.js", "nearfield-relaxed.wasm"], against: ["models", "words", "vectors"] },
@@ -66,9 +69,11 @@ export async function size(bench) {
   const peers = await Promise.all(
     PEERS.map(async ({ name, code, files, for: purpose }) => {
       const parts = await Promise.all([weighCode(code), ...files.map((file) => weighFile(join(packages, file)))]);
-      return { name: `${name}@${await version(name)}`, purpose, weight: sum(parts) };
+      return { name, label: `${name}@${await version(name)} (${purpose})`, purpose, weight: sum(parts) };
     }),
   );
+  const together = peers.filter(({ name }) => TOGETHER.includes(name));
+  const all = [together.map(({ name }) => name).join(" + "), [sum(together.map(({ weight }) => weight))]];
   for (const { name, files, against } of OURS) {
     const paths = files.map((file) => join(pkg, file));
     const there = await Promise.all(paths.map((path) => stat(path).catch(() => undefined)));
@@ -82,7 +87,10 @@ export async function size(bench) {
       unit: "KB",
       better: "lower",
       ours: [sum(await Promise.all(paths.map(weighFile)))],
-      peers: Object.fromEntries(rivals.map(({ name, purpose, weight }) => [`${name} (${purpose})`, [weight]])),
+      peers: Object.fromEntries([
+        ...rivals.map(({ label, weight }) => [label, [weight]]),
+        ...(against.length > 1 ? [all] : []),
+      ]),
     });
   }
 }
