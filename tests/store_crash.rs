@@ -6,7 +6,7 @@
 mod faulty;
 
 use faulty::{Fault, Faulty};
-use nearfield::store::{GraphEntry, Manifest, MemoryStore, SegmentEntry, Store, Tombstones};
+use nearfield::store::{Blob, Manifest, MemoryStore, Numbered, SegmentEntry, Store, Tombstones};
 use nearfield::{Error, ErrorKind, Result};
 use pollster::block_on;
 use std::collections::HashMap;
@@ -18,8 +18,8 @@ fn content(name: &str, bytes: u64) -> Vec<u8> {
 
 /// Whether every blob that the manifest names is there and right.
 async fn whole(store: &dyn Store, manifest: &Manifest) -> Result<()> {
-    for (name, bytes) in manifest.blobs() {
-        if store.read(&name).await? != content(&name, bytes) {
+    for (name, blob) in manifest.blobs() {
+        if store.read(&name).await? != content(&name, blob.bytes) {
             return Err(Error::corrupt(name));
         }
     }
@@ -47,13 +47,13 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
             4 => {
                 let docs = next.segments.drain(..).map(|segment| segment.live_docs()).sum();
                 add(&mut next, docs);
-                next.segments[0].graph = Some(GraphEntry { number: round as u32, bytes: 50 });
+                next.segments[0].graph = Some(Numbered { number: next.generation + 1, blob: blob(50) });
             }
             _ => add(&mut next, 10),
         }
         let known: HashMap<_, _> = current.blobs().collect();
         let new = next.blobs().filter(|(name, _)| !known.contains_key(name));
-        let put = new.map(|(name, bytes)| (name.clone(), content(&name, bytes))).collect();
+        let put = new.map(|(name, blob)| (name.clone(), content(&name, blob.bytes))).collect();
         let mut commit = next.commit(&current, put)?;
         if round == 0 {
             commit.delete.extend(orphans.iter().filter(|name| commit.put.iter().all(|put| put.0 != **name)).cloned());
@@ -67,16 +67,22 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
     Ok(())
 }
 
+fn blob(bytes: u64) -> Blob {
+    Blob { bytes, sum: Some(7) }
+}
+
 fn add(manifest: &mut Manifest, docs: u32) {
     let id = manifest.next_id;
     manifest.next_id += 1;
-    let (tombstones, pages) = (Tombstones::new(docs), vec![30; 1 + id as usize % 3]);
+    let (tombstones, pages) = (Tombstones::new(docs), vec![blob(30); 1 + id as usize % 3]);
     manifest.segments.push(SegmentEntry {
         id,
         docs,
         chunks: docs,
-        main_bytes: 100 + id,
+        head: 0,
+        main: blob(100 + id),
         pages,
+        vectors: None,
         graph: None,
         tombstones,
     });

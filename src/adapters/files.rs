@@ -20,7 +20,8 @@ use crate::store::{closed, conflict, missing, Commit, Store};
 use std::cell::Cell;
 use std::fs::{self, File, TryLockError};
 use std::future::ready;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// Atomic and durable: when a commit returns, the disk has acknowledged it. Writers in other processes are kept out
@@ -85,6 +86,26 @@ impl FileStore {
             io::ErrorKind::NotFound => missing(name),
             _ => failed("reading", &path, error),
         })
+    }
+
+    fn read_part(&self, name: &str, range: Range<u64>) -> Result<Vec<u8>> {
+        self.check_open()?;
+        let path = self.blob(name);
+        let read = || {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(range.start))?;
+            let mut bytes = Vec::new();
+            file.take(range.end.saturating_sub(range.start)).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let bytes = read().map_err(|error: io::Error| match error.kind() {
+            io::ErrorKind::NotFound => missing(name),
+            _ => failed("reading", &path, error),
+        })?;
+        match bytes.len() as u64 == range.end.saturating_sub(range.start) {
+            true => Ok(bytes),
+            false => Err(Error::corrupt(format!("blob {name} ends within bytes {range:?}"))),
+        }
     }
 
     /// The lock is released when the file is dropped.
@@ -189,6 +210,10 @@ impl Store for FileStore {
 
     fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>> {
         Box::pin(ready(self.read_blob(name)))
+    }
+
+    fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(ready(self.read_part(name, range)))
     }
 
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {

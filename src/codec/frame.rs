@@ -8,6 +8,7 @@
 //! ```
 //! `format` is the version of the writer, `reader` the oldest version that can read the blob, `kind` and `id` say
 //! which blob this is, so that two blobs that were swapped are noticed. A section is verified when it is taken.
+//! `FORMAT.md` is the norm.
 
 use super::{Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
@@ -18,9 +19,9 @@ pub type Tag = [u8; 4];
 
 const MAGIC: Tag = *b"NFLD";
 /// Version this code writes, and newest it reads.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 /// Oldest version that can read what this code writes.
-pub const READER: u16 = 1;
+pub const READER: u16 = 2;
 /// Oldest version this code reads.
 pub const OLDEST: u16 = 1;
 const HEADER: usize = 4 + 2 + 2 + 4 + 8 + 4;
@@ -74,6 +75,7 @@ impl FrameWriter {
 #[derive(Debug)]
 pub struct Frame<'a> {
     bytes: &'a [u8],
+    format: u16,
     entries: Vec<(Tag, usize, usize, u32)>,
 }
 
@@ -92,6 +94,12 @@ impl<'a> Frame<'a> {
 
     /// Checks magic, versions, identity, the table and its checksum, and that the sections tile the blob exactly.
     pub fn open(bytes: &'a [u8], kind: Tag, id: u64) -> Result<Frame<'a>> {
+        Frame::prefix(bytes, bytes.len(), kind, id)
+    }
+
+    /// As [`Frame::open`], of a blob of `total` bytes of which only the first were read: the sections within them can
+    /// be taken.
+    pub fn prefix(bytes: &'a [u8], total: usize, kind: Tag, id: u64) -> Result<Frame<'a>> {
         let mut reader = Reader::new(bytes);
         if reader.raw(4).ok() != Some(&MAGIC) {
             return Err(Error::corrupt("not a Nearfield blob"));
@@ -125,17 +133,22 @@ impl<'a> Frame<'a> {
         }
         let mut end = table + 4;
         for &(tag, offset, length, _) in &entries {
-            let next = offset.checked_add(length).filter(|&next| next <= bytes.len());
-            let gap_is_zero = || bytes.get(end..offset).is_some_and(|gap| gap.iter().all(|&b| b == 0));
+            let next = offset.checked_add(length).filter(|&next| next <= total);
+            let gap_is_zero = || bytes.iter().take(offset).skip(end).all(|&b| b == 0);
             match next {
                 Some(next) if offset == end.next_multiple_of(ALIGN) && gap_is_zero() => end = next,
                 _ => return Err(Error::corrupt(format!("section {} lies outside its place", show(&tag)))),
             }
         }
-        if end != bytes.len() {
-            return Err(Error::corrupt(format!("{} bytes where {end} belong", bytes.len())));
+        if end != total || bytes.len() > total {
+            return Err(Error::corrupt(format!("{total} bytes where {end} belong")));
         }
-        Ok(Frame { bytes, entries })
+        Ok(Frame { bytes, format, entries })
+    }
+
+    /// The version of its writer.
+    pub fn format(&self) -> u16 {
+        self.format
     }
 
     /// The checksum of the table, and so of the checksums of all sections: blobs of one kind and id that share it are
@@ -152,15 +165,51 @@ impl<'a> Frame<'a> {
     }
 
     pub fn optional(&self, tag: Tag) -> Result<Option<&'a [u8]>> {
-        let Some(&(_, offset, length, crc)) = self.entries.iter().find(|entry| entry.0 == tag) else {
+        let Some(&(_, offset, length, _)) = self.entries.iter().find(|entry| entry.0 == tag) else {
             return Ok(None);
         };
-        let section = &self.bytes[offset..offset + length];
-        match crc32fast::hash(section) == crc {
-            true => Ok(Some(section)),
-            false => Err(Error::corrupt(format!("checksum of section {}", show(&tag)))),
+        let unread = || Error::internal(format!("section {} was not read", show(&tag)));
+        let section = self.bytes.get(offset..offset + length).ok_or_else(unread)?;
+        self.place(tag)?.check(section).map(|()| Some(section))
+    }
+
+    /// Compares every section with its checksum.
+    pub fn verify(&self) -> Result<()> {
+        self.entries.iter().try_for_each(|entry| self.section(entry.0).map(drop))
+    }
+
+    /// Where a section is, for readers that fetch it alone.
+    pub fn place(&self, tag: Tag) -> Result<Place> {
+        let entry = self.entries.iter().find(|entry| entry.0 == tag);
+        let &(tag, start, length, crc) =
+            entry.ok_or_else(|| Error::corrupt(format!("section {} is missing", show(&tag))))?;
+        Ok(Place { tag, start, length, crc })
+    }
+}
+
+/// Where a section is within its blob, and its checksum.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    tag: Tag,
+    pub start: usize,
+    pub length: usize,
+    crc: u32,
+}
+
+impl Place {
+    /// Whether these are the bytes of the section.
+    pub fn check(&self, section: &[u8]) -> Result<()> {
+        match section.len() == self.length && crc32fast::hash(section) == self.crc {
+            true => Ok(()),
+            false => Err(Error::corrupt(format!("checksum of section {}", show(&self.tag)))),
         }
     }
+}
+
+/// [`Frame::fingerprint`] of a blob whose sections were not verified: by it a manifest knows its blobs.
+pub fn fingerprint(bytes: &[u8]) -> Result<u32> {
+    let (kind, id) = Frame::identity(bytes)?;
+    Ok(Frame::open(bytes, kind, id)?.fingerprint())
 }
 
 fn show(tag: &[u8]) -> String {
@@ -216,9 +265,24 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_gives_the_sections_within_it() {
+        let bytes = sample();
+        let whole = Frame::open(&bytes, *b"TEST", 7).unwrap();
+        let place = whole.place(*b"BBBB").unwrap();
+        for len in 0..bytes.len() {
+            let Ok(frame) = Frame::prefix(&bytes[..len], bytes.len(), *b"TEST", 7) else { continue };
+            assert_eq!(frame.section(*b"AAAA").is_ok(), len >= place.start - 13, "{len}");
+            assert_eq!(frame.section(*b"BBBB").unwrap_err().kind, ErrorKind::Internal);
+            assert!(Frame::prefix(&bytes[..len], bytes.len() + 1, *b"TEST", 7).is_err());
+        }
+        place.check(&bytes[place.start..]).unwrap();
+        assert!(place.check(&bytes[place.start + 1..]).is_err());
+    }
+
+    #[test]
     fn versions_are_told_apart() {
         let mut bytes = sample();
-        bytes[6] = 2;
+        bytes[6] = READER as u8 + 1;
         assert_eq!(read_all(&bytes).unwrap_err().kind, ErrorKind::FormatTooNew);
         let mut bytes = sample();
         bytes[4] = 0;

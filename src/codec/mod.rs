@@ -1,10 +1,13 @@
 //! Bytes in and out: little-endian primitives with every length checked before anything is allocated
-//! ([`reader`], [`writer`]) and the checksummed container that every stored blob is ([`frame`]).
+//! ([`reader`], [`writer`]), the checksummed container that every stored blob is ([`frame`]), and checksums of parts
+//! ([`blocks`]).
 
+pub mod blocks;
 pub mod frame;
 pub mod reader;
 pub mod writer;
 
-pub use frame::{Frame, FrameWriter, Tag};
+pub use blocks::Blocks;
+pub use frame::{fingerprint, Frame, FrameWriter, Place, Tag};
 pub use reader::Reader;
 pub use writer::Writer;

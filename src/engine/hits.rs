@@ -78,6 +78,10 @@ pub(super) struct Asked<'a> {
 impl Engine {
     /// The first `k` candidates as hits. Each comes with its logit where it was reranked.
     pub(super) async fn hits(&self, asked: &Asked<'_>, ranked: Vec<(Candidate, Option<f32>)>) -> Result<Vec<Hit>> {
+        if asked.options.text {
+            let first: Vec<&Candidate> = ranked.iter().take(asked.options.k).map(|(candidate, _)| candidate).collect();
+            self.fetch_texts(asked.snapshot, &first).await?;
+        }
         let words: HashSet<String> = asked.terms.iter().map(|(term, _)| term.clone()).collect();
         let mut hits = Vec::new();
         for (candidate, logit) in ranked.into_iter().take(asked.options.k) {
@@ -102,15 +106,14 @@ impl Engine {
         let view = &snapshot.views[candidate.place.view as usize];
         let chunk = view.segment.chunk(candidate.place.chunk)?;
         let doc = view.segment.doc(chunk.doc)?;
-        let page = self.page(view, chunk.doc).await?;
-        let text = &page.text(&view.segment, chunk.doc)?[chunk.span];
-        let ranges = highlight(text, words, &self.analyzer);
+        let text = self.text(view, chunk.doc, Some(chunk.span)).await?;
+        let ranges = highlight(&text, words, &self.analyzer);
         Ok(Content {
             title: doc.title.map(str::to_owned),
             url: doc.url.map(str::to_owned),
             meta: doc.meta()?,
             context: chunk.context.to_owned(),
-            text: text.to_owned(),
+            text,
             ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect(),
             source: [chunk.source.start, chunk.source.end],
         })

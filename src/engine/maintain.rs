@@ -3,10 +3,11 @@
 
 use super::services::{Phase, Progress, Services};
 use super::{Engine, GraphPolicy};
+use crate::codec::frame::FORMAT;
 use crate::error::Result;
 use crate::index::{graph_job, Graph, SegmentBuilder};
 use crate::search::snapshot::{Snapshot, View};
-use crate::store::{names, GraphEntry};
+use crate::store::{Blob, Numbered};
 
 /// Segments of one size class that are merged into one of the next.
 const FAN_IN: usize = 8;
@@ -31,7 +32,10 @@ impl Engine {
     /// Does the most useful single step, if there is one. The host calls it again until `Nothing`.
     pub async fn maintain(&self, services: &Services<'_>) -> Result<Maintenance> {
         let snapshot = self.snapshot();
-        if let Some(group) = due_for_merge(&snapshot) {
+        if self.check_writable().is_err() {
+            return Ok(Maintenance::Nothing);
+        }
+        if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
         }
@@ -40,12 +44,13 @@ impl Engine {
 
     /// Merges everything into one segment without deleted documents, and builds every graph that is due.
     pub async fn compact(&self, services: &Services<'_>) -> Result<()> {
+        self.check_writable()?;
         let snapshot = self.snapshot();
-        let scattered = snapshot.views.len() > 1 || snapshot.views.iter().any(|view| !view.tombstones.is_empty());
-        if scattered {
+        let views = self.mergeable(&snapshot);
+        if views.len() > 1 || views.iter().any(|view| !view.tombstones().is_empty() || is_old(view)) {
             let mut groups: Vec<Vec<u64>> = vec![Vec::new()];
             let mut chunks = 0;
-            for view in &snapshot.views {
+            for view in views {
                 if chunks + view.segment.chunks() > LARGEST {
                     groups.push(Vec::new());
                     chunks = 0;
@@ -63,6 +68,14 @@ impl Engine {
         Ok(())
     }
 
+    /// The segments that may be rewritten: none while vectors of another model are prepared for them, and none that
+    /// has lost its own.
+    fn mergeable<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a View> {
+        let config = self.segment_config(snapshot.manifest.embedder.as_ref());
+        let whole = |view: &&View| *view.segment.config() == config && snapshot.manifest.pending.is_none();
+        snapshot.views.iter().filter(whole).collect()
+    }
+
     /// Rewrites these segments as one.
     async fn merge(&self, group: Vec<u64>, services: &Services<'_>) -> Result<()> {
         let _writer = self.writer.lock().await;
@@ -71,7 +84,7 @@ impl Engine {
         let total = snapshot.views.iter().filter(chosen).map(|view| view.live_docs() as usize).sum();
         let mut builder = SegmentBuilder::new(&self.segment_config(snapshot.manifest.embedder.as_ref()))?;
         for view in snapshot.views.iter().filter(chosen) {
-            for doc in (0..view.segment.docs()).filter(|&doc| !view.tombstones.contains(doc)) {
+            for doc in (0..view.segment.docs()).filter(|&doc| !view.tombstones().contains(doc)) {
                 let page = self.page(view, doc).await?;
                 builder.copy(&view.segment, doc, page.text(&view.segment, doc)?, None)?;
                 let done = builder.docs() as usize;
@@ -113,22 +126,28 @@ impl Engine {
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
         if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id && entry.graph.is_none()) {
-            entry.graph = Some(GraphEntry { number: 0, bytes: bytes.len() as u64 });
-            self.commit(&snapshot, manifest, vec![(names::graph(id, 0), bytes)], None).await?;
+            entry.graph = Some(Numbered { number: snapshot.manifest.generation + 1, blob: Blob::of(&bytes)? });
+            let put = entry.graph_name().map(|name| (name, bytes));
+            self.commit(&snapshot, manifest, put.into_iter().collect(), None).await?;
         }
         (services.progress)(Progress { phase: Phase::Graph, done: total, total, committed: 0 });
         Ok(Maintenance::BuiltGraph)
     }
 }
 
-/// The segments that are worth rewriting now: the first size class that is full, or one segment that is mostly
-/// deleted.
-fn due_for_merge(snapshot: &Snapshot) -> Option<Vec<u64>> {
+/// Whether it is better rewritten in the current version of the format.
+fn is_old(view: &View) -> bool {
+    view.segment.format() < FORMAT
+}
+
+/// The segments that are worth rewriting now: one of an older format, one that is mostly deleted, or the first size
+/// class that is full.
+fn due_for_merge(views: &[&View]) -> Option<Vec<u64>> {
     let live = |view: &View| {
-        let deleted = u64::from(view.tombstones.deleted()) * u64::from(view.segment.chunks());
+        let deleted = u64::from(view.tombstones().deleted()) * u64::from(view.segment.chunks());
         view.segment.chunks() - (deleted / u64::from(view.segment.docs().max(1))) as u32
     };
-    let wasted = snapshot.views.iter().find(|view| view.live_docs() * 2 < view.segment.docs());
+    let wasted = views.iter().find(|view| is_old(view) || view.live_docs() * 2 < view.segment.docs());
     if let Some(view) = wasted {
         return Some(vec![view.segment.id()]);
     }
@@ -136,8 +155,8 @@ fn due_for_merge(snapshot: &Snapshot) -> Option<Vec<u64>> {
     while class <= LARGEST {
         let lower = if class == SMALLEST { 0 } else { class };
         let upper = if class == SMALLEST { class * FAN_IN as u32 } else { class.saturating_mul(FAN_IN as u32) };
-        let members: Vec<&View> =
-            snapshot.views.iter().filter(|view| (lower..upper).contains(&live(view))).take(FAN_IN).collect();
+        let members = views.iter().filter(|view| (lower..upper).contains(&live(view))).take(FAN_IN);
+        let members: Vec<&View> = members.copied().collect();
         let fits = members.iter().map(|view| live(view)).sum::<u32>() <= LARGEST;
         if members.len() == FAN_IN && fits {
             return Some(members.iter().map(|view| view.segment.id()).collect());

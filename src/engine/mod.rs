@@ -1,37 +1,44 @@
 //! The facade: one writer, many snapshots. [`Engine`] opens a collection in a store, [`write`] adds to it,
 //! [`maintain`] keeps its segments few and its graphs built, [`read`] answers queries,
-//! [`report`] says what is there. What a call needs from outside
+//! [`report`] says what is there. A collection that somebody published is read in parts ([`remote`]). What a call needs from outside
 //! (models, patience, time) comes with the call as [`Services`].
 //!
 //! Every method takes `&self` and may run while others wait: a search holds the snapshot it began with, and writers
 //! queue for one lock.
 
 mod hits;
+mod load;
 mod maintain;
 mod pages;
 mod read;
+mod reembed;
+mod remote;
+mod repair;
 mod report;
 mod services;
 mod settings;
+mod verify;
 mod write;
 
 pub use hits::{Content, Explanation, Hit};
 pub use maintain::Maintenance;
 pub use read::{Found, Timings};
-pub use report::{SegmentStats, Stats, Verification};
+pub use reembed::Reembedding;
+pub use repair::Repair;
+pub use report::{PendingStats, SegmentStats, Stats};
 pub use services::{GraphBuilder, Phase, Progress, Services};
 pub use settings::{GraphPolicy, Settings, VectorSettings, Wanted};
+pub use verify::Verification;
 pub use write::Incoming;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::index::{Graph, Page, Segment};
-use crate::search::snapshot::{Snapshot, View};
-use crate::store::{names, Manifest, SegmentEntry, Store};
+use crate::error::{Error, Result};
+use crate::index::{Page, Segment};
+use crate::search::snapshot::Snapshot;
+use crate::store::{Manifest, Store};
 use crate::text::Analyzer;
 use futures_util::lock::Mutex;
 use pages::PageCache;
-use std::cell::RefCell;
-use std::collections::HashMap;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 pub struct Engine {
@@ -39,15 +46,40 @@ pub struct Engine {
     settings: RefCell<Settings>,
     analyzer: Analyzer,
     snapshot: RefCell<Rc<Snapshot>>,
-    pages: RefCell<PageCache>,
+    /// By segment and number.
+    pages: RefCell<PageCache<(u64, u32), Page>>,
+    /// Blocks of remote blobs, by blob and place within it.
+    blocks: RefCell<PageCache<(String, usize), Vec<u8>>>,
     writer: Mutex<()>,
+    access: Access,
+    /// Whether what a crash left behind was looked for.
+    swept: Cell<bool>,
+}
+
+/// What may be done with a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    ReadWrite,
+    /// Read in parts, as queries need them, and never written: a collection that somebody published.
+    Remote,
 }
 
 impl Engine {
     /// Opens a collection, or prepares a new one, which exists from its first commit.
     pub async fn open(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
+        Engine::open_as(Access::ReadWrite, store, wanted).await
+    }
+
+    /// Opens a published collection: only what queries need is read, and nothing can be written. `NotFound` if there
+    /// is none.
+    pub async fn open_remote(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
+        Engine::open_as(Access::Remote, store, wanted).await
+    }
+
+    async fn open_as(access: Access, store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
         let manifest = match store.manifest().await? {
             Some(bytes) => Some(Manifest::decode(&bytes)?),
+            None if access == Access::Remote => return Err(Error::not_found("there is no collection")),
             None => None,
         };
         let settings = match &manifest {
@@ -63,10 +95,13 @@ impl Engine {
             settings: RefCell::new(settings),
             snapshot: RefCell::new(Rc::new(Snapshot::empty(manifest.clone()))),
             pages: RefCell::default(),
+            blocks: RefCell::default(),
             writer: Mutex::new(()),
+            access,
+            swept: Cell::new(false),
             store,
         };
-        engine.adopt(manifest, HashMap::new()).await?;
+        engine.adopt(manifest, None).await?;
         Ok(engine)
     }
 
@@ -79,16 +114,50 @@ impl Engine {
         Rc::clone(&self.snapshot.borrow())
     }
 
-    /// Looks whether another tab has committed, and if so adopts its generation. True if there was something new.
+    /// Looks whether another tab has committed, or another collection was published in this one's place, and if so
+    /// adopts it. True if there was something new.
     pub async fn refresh(&self) -> Result<bool> {
         let _writer = self.writer.lock().await;
-        let Some(bytes) = self.store.manifest().await? else { return Ok(false) };
+        let Some(bytes) = self.store.manifest().await? else { return self.vanished() };
         let manifest = Manifest::decode(&bytes)?;
-        let newer = manifest.generation != self.snapshot().manifest.generation;
+        let current = self.snapshot().manifest.clone();
+        let newer = match self.access {
+            Access::ReadWrite => manifest.generation != current.generation,
+            // Another deployment counts its generations anew.
+            Access::Remote => manifest.segments != current.segments || manifest.embedder != current.embedder,
+        };
         if newer {
-            self.adopt(manifest, HashMap::new()).await?;
+            self.check_settings(&manifest)?;
+            self.pages.take();
+            self.adopt(manifest, None).await?;
         }
         Ok(newer)
+    }
+
+    /// The analyser was made for the settings that were there.
+    fn check_settings(&self, manifest: &Manifest) -> Result<()> {
+        match stored_settings(manifest)?.language == self.settings.borrow().language {
+            true => Ok(()),
+            false => Err(Error::invalid("the collection was replaced by one in another language; open it again")),
+        }
+    }
+
+    /// There is no manifest any more. Browsers evict whole origins: who had something must hear of it.
+    fn vanished(&self) -> Result<bool> {
+        match self.snapshot().manifest.generation {
+            0 => Ok(false),
+            generation => {
+                Err(Error::not_found(format!("the collection of generation {generation} is gone: it was evicted")))
+            }
+        }
+    }
+
+    /// `Unsupported` in a published collection.
+    fn check_writable(&self) -> Result<()> {
+        match self.access {
+            Access::ReadWrite => Ok(()),
+            Access::Remote => Err(Error::unsupported("a published collection is read only")),
+        }
     }
 
     /// Gives the store back. Later calls that need it fail with `ConnectionLost`.
@@ -96,72 +165,25 @@ impl Engine {
         self.store.close();
     }
 
-    /// Commits `manifest` upon `snapshot` and makes it current. `fresh` holds the blobs of new segments, which need
-    /// not be read back. On failure the old generation stays.
+    /// Commits `manifest` upon `snapshot` and makes it current. `fresh` is the new segment, if any, which need not be
+    /// read back. On failure the old generation stays.
     async fn commit(
         &self,
         snapshot: &Snapshot,
         mut manifest: Manifest,
         put: Vec<(String, Vec<u8>)>,
-        fresh: Option<(u64, Vec<u8>)>,
+        fresh: Option<Segment>,
     ) -> Result<()> {
-        let commit = manifest.commit(&snapshot.manifest, put)?;
+        self.check_writable()?;
+        let mut commit = manifest.commit(&snapshot.manifest, put)?;
+        if !self.swept.replace(true) {
+            // What a crash left behind goes with the first commit. If it cannot be listed it stays, and does no harm.
+            let list = self.store.list().await.unwrap_or_default();
+            let orphans = snapshot.manifest.orphans(&list).into_iter();
+            commit.delete.extend(orphans.filter(|name| commit.put.iter().all(|(put, _)| put != name)));
+        }
         self.store.commit(commit).await?;
-        self.adopt(manifest, fresh.into_iter().collect()).await
-    }
-
-    /// Makes a generation current: segments that are open stay open, others are read. A segment that cannot be read
-    /// is left out and reported by [`Snapshot::broken`].
-    async fn adopt(&self, manifest: Manifest, mut fresh: HashMap<u64, Vec<u8>>) -> Result<()> {
-        let before = self.snapshot();
-        let (mut views, mut broken) = (Vec::new(), Vec::new());
-        for entry in &manifest.segments {
-            let known = before.views.iter().find(|view| view.segment.id() == entry.id);
-            match self.view(entry, known, fresh.remove(&entry.id)).await {
-                Ok(view) => views.push(view),
-                Err(error) if matches!(error.kind, ErrorKind::Corrupt | ErrorKind::NotFound) => {
-                    broken.push((entry.id, Rc::new(error.within(format!("segment {}", entry.id)))));
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        *self.snapshot.borrow_mut() = Rc::new(Snapshot { manifest: Rc::new(manifest), views, broken });
-        Ok(())
-    }
-
-    async fn view(&self, entry: &SegmentEntry, known: Option<&View>, fresh: Option<Vec<u8>>) -> Result<View> {
-        let segment = match (known, fresh) {
-            (Some(view), _) if view.tombstones == entry.tombstones && view.graph.is_some() == entry.graph.is_some() => {
-                return Ok(view.clone());
-            }
-            (Some(view), _) => Rc::clone(&view.segment),
-            (None, Some(main)) => Rc::new(Segment::open(entry.id, main)?),
-            (None, None) => Rc::new(Segment::open(entry.id, self.store.read(&names::segment(entry.id)).await?)?),
-        };
-        if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
-            return Err(Error::corrupt("the segment does not hold what the manifest says"));
-        }
-        let graph = match (known.and_then(|view| view.graph.clone()), entry.graph) {
-            (Some(graph), Some(_)) => Some(graph),
-            (None, Some(stored)) => {
-                let bytes = self.store.read(&names::graph(entry.id, stored.number)).await?;
-                Some(Rc::new(Graph::open(&bytes, &segment)?))
-            }
-            (_, None) => None,
-        };
-        Ok(View::new(segment, graph, entry.tombstones.clone()))
-    }
-
-    /// The page that holds a document's text, from memory or from the store.
-    async fn page(&self, view: &View, doc: u32) -> Result<Rc<Page>> {
-        let (segment, number) = (view.segment.id(), view.segment.page_of(doc)?);
-        if let Some(page) = self.pages.borrow_mut().get((segment, number)) {
-            return Ok(page);
-        }
-        let bytes = self.store.read(&names::page(segment, number as usize)).await?;
-        let page = Rc::new(Page::open(&view.segment, number, &bytes)?);
-        self.pages.borrow_mut().put((segment, number), Rc::clone(&page), bytes.len());
-        Ok(page)
+        self.adopt(manifest, fresh).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
 
 use super::hits::{Asked, Hit};
+use super::remote::Needs;
 use super::services::Services;
 use super::write::mismatch;
 use super::{Engine, GraphPolicy};
@@ -38,14 +39,17 @@ pub struct Found {
 impl Engine {
     /// The document as it is stored: of HTML, its text.
     pub async fn get(&self, id: &str) -> Result<Option<Document>> {
+        self.on_current(async || self.get_now(id).await).await
+    }
+
+    async fn get_now(&self, id: &str) -> Result<Option<Document>> {
         let snapshot = self.snapshot();
         let Some((at, doc)) = snapshot.find(id) else { return Ok(None) };
         let view = &snapshot.views[at];
-        let page = self.page(view, doc).await?;
         let found = view.segment.doc(doc)?;
         Ok(Some(Document {
             id: found.id.to_owned(),
-            text: page.text(&view.segment, doc)?.to_owned(),
+            text: self.text(view, doc, None).await?,
             title: found.title.map(str::to_owned),
             url: found.url.map(str::to_owned),
             meta: found.meta()?,
@@ -53,6 +57,10 @@ impl Engine {
     }
 
     pub async fn search(&self, query: &str, options: SearchOptions, services: &Services<'_>) -> Result<Found> {
+        self.on_current(async || self.search_now(query, options.clone(), services).await).await
+    }
+
+    async fn search_now(&self, query: &str, options: SearchOptions, services: &Services<'_>) -> Result<Found> {
         let mut watch = Watch::start(services);
         let options = options.checked()?;
         if query.len() > limits::QUERY_BYTES {
@@ -60,9 +68,6 @@ impl Engine {
         }
         let snapshot = self.snapshot();
         let filter = options.filter.as_ref().map(Filter::parse).transpose()?;
-        if let Some(filter) = &filter {
-            snapshot.check_fields(filter.fields())?;
-        }
         let vectors = match (options.vectors, self.settings().vectors.index) {
             (DenseMode::Auto, GraphPolicy::Flat) => DenseMode::Flat,
             (DenseMode::Auto, GraphPolicy::Hnsw) => DenseMode::Hnsw,
@@ -76,6 +81,12 @@ impl Engine {
             _ if blank => None,
             _ => self.query_vector(query, &snapshot, services).await?,
         };
+        let sparse_terms = if options.mode == Mode::Dense { &[] } else { terms.as_slice() };
+        let needs = Needs { terms: sparse_terms, columns: filter.is_some(), vectors: vector.is_some() };
+        let snapshot = self.equipped(snapshot, &needs).await?;
+        if let Some(filter) = &filter {
+            snapshot.check_fields(filter.fields())?;
+        }
         watch.lap(|t| &mut t.embed);
         services.pacer.pause().await?;
 
@@ -160,12 +171,12 @@ impl Engine {
     ) -> Result<Vec<(Candidate, Option<f32>)>> {
         let reranker =
             services.reranker.ok_or_else(|| Error::invalid("rerank: the collection was opened without a reranker"))?;
+        self.fetch_texts(snapshot, &ranked.iter().take(top).collect::<Vec<_>>()).await?;
         let mut passages = Vec::new();
         for candidate in ranked.iter().take(top) {
             let view = &snapshot.views[candidate.place.view as usize];
             let chunk = view.segment.chunk(candidate.place.chunk)?;
-            let page = self.page(view, chunk.doc).await?;
-            passages.push(page.text(&view.segment, chunk.doc)?[chunk.span].to_owned());
+            passages.push(self.text(view, chunk.doc, Some(chunk.span)).await?);
         }
         if passages.is_empty() {
             return Ok(Vec::new());

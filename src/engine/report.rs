@@ -1,11 +1,7 @@
-//! What a collection is, and whether it is whole.
+//! What a collection is.
 
-use super::services::Services;
 use super::{Engine, Settings};
-use crate::error::{Error, ErrorKind, Result};
-use crate::index::{Graph, Page, Segment};
 use crate::model::EmbedderInfo;
-use crate::store::{names, SegmentEntry};
 use serde::Serialize;
 
 #[derive(Clone, Debug, Serialize)]
@@ -21,8 +17,10 @@ pub struct Stats {
     /// Stored bytes of this generation.
     pub bytes: u64,
     pub embedder: Option<EmbedderInfo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pending: Option<PendingStats>,
     pub settings: Settings,
-    /// Segments that could not be read, with the reason.
+    /// What could not be read, with the reason.
     pub broken: Vec<String>,
 }
 
@@ -39,14 +37,13 @@ pub struct SegmentStats {
     pub graph_bytes: usize,
 }
 
+/// A change to another model that has begun.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Verification {
-    pub ok: bool,
-    pub blobs: usize,
-    pub bytes: u64,
-    /// What is wrong, one line for each blob.
-    pub problems: Vec<String>,
+pub struct PendingStats {
+    pub embedder: EmbedderInfo,
+    /// Chunks that have their new vector, of those that need one.
+    pub done: u64,
+    pub total: u64,
 }
 
 impl Engine {
@@ -58,12 +55,11 @@ impl Engine {
             .iter()
             .map(|view| {
                 let inner = view.segment.stats();
-                let entry = manifest.segments.iter().find(|entry| entry.id == view.segment.id());
                 SegmentStats {
                     id: view.segment.id(),
                     documents: view.segment.docs(),
                     chunks: view.segment.chunks(),
-                    bytes: entry.map_or(0, |entry| entry.blobs().map(|(_, bytes)| bytes).sum()),
+                    bytes: view.entry.blobs().map(|(_, blob)| blob.bytes).sum(),
                     terms: inner.terms,
                     postings_bytes: inner.postings_bytes,
                     vector_bytes: inner.vector_bytes,
@@ -76,62 +72,16 @@ impl Engine {
             documents: snapshot.live_docs(),
             chunks: segments.iter().map(|segment| segment.chunks as usize).sum(),
             deleted: manifest.segments.iter().map(|entry| entry.tombstones.deleted() as usize).sum(),
-            bytes: manifest.blobs().map(|(_, bytes)| bytes).sum(),
+            bytes: manifest.blobs().map(|(_, blob)| blob.bytes).sum(),
             segments,
             embedder: manifest.embedder.clone(),
+            pending: manifest.pending.as_ref().map(|pending| PendingStats {
+                embedder: pending.embedder.clone(),
+                done: manifest.segments.iter().map(|entry| u64::from(pending.rows(entry.id))).sum(),
+                total: manifest.segments.iter().map(|entry| u64::from(entry.chunks)).sum(),
+            }),
             settings: self.settings(),
             broken: snapshot.broken.iter().map(|(_, error)| error.to_string()).collect(),
-        }
-    }
-
-    /// Reads and checks every blob of this generation.
-    pub async fn verify(&self, services: &Services<'_>) -> Result<Verification> {
-        let snapshot = self.snapshot();
-        let mut found = Verification { ok: true, blobs: 0, bytes: 0, problems: Vec::new() };
-        for entry in &snapshot.manifest.segments {
-            if let Err(error) = self.verify_segment(entry, &mut found, services).await {
-                match error.kind {
-                    ErrorKind::Corrupt | ErrorKind::NotFound | ErrorKind::FormatTooNew | ErrorKind::FormatTooOld => {
-                        found.problems.push(error.within(format!("segment {}", entry.id)).to_string());
-                    }
-                    _ => return Err(error),
-                }
-            }
-        }
-        found.ok = found.problems.is_empty();
-        Ok(found)
-    }
-
-    async fn verify_segment(
-        &self,
-        entry: &SegmentEntry,
-        found: &mut Verification,
-        services: &Services<'_>,
-    ) -> Result<()> {
-        let main = self.checked_read(names::segment(entry.id), entry.main_bytes, found).await?;
-        let segment = Segment::open(entry.id, main)?;
-        if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
-            return Err(Error::corrupt("the segment does not hold what the manifest says"));
-        }
-        for (number, &bytes) in entry.pages.iter().enumerate() {
-            let page = self.checked_read(names::page(entry.id, number), u64::from(bytes), found).await?;
-            Page::open(&segment, number as u32, &page)?;
-            services.pacer.pause().await?;
-        }
-        if let Some(graph) = entry.graph {
-            let bytes = self.checked_read(names::graph(entry.id, graph.number), graph.bytes, found).await?;
-            Graph::open(&bytes, &segment)?;
-        }
-        Ok(())
-    }
-
-    async fn checked_read(&self, name: String, expected: u64, found: &mut Verification) -> Result<Vec<u8>> {
-        let bytes = self.store.read(&name).await?;
-        found.blobs += 1;
-        found.bytes += bytes.len() as u64;
-        match bytes.len() as u64 == expected {
-            true => Ok(bytes),
-            false => Err(Error::corrupt(format!("blob {name} has {} bytes, not {expected}", bytes.len()))),
         }
     }
 }

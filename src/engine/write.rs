@@ -5,10 +5,10 @@
 use super::services::{Phase, Progress, Services};
 use super::{Engine, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{ChunkEntry, Document, Meta, SegmentBuilder, SegmentConfig, VectorConfig};
+use crate::index::{ChunkEntry, Document, Meta, Sealed, Segment, SegmentBuilder, SegmentConfig, VectorConfig};
 use crate::model::{EmbedderInfo, Role};
 use crate::search::snapshot::Snapshot;
-use crate::store::{names, Manifest, SegmentEntry, Tombstones};
+use crate::store::{Blob, Manifest, Named, Numbered, SegmentEntry, Tombstones};
 use crate::text::{chunk, passage, Chunk, ChunkOptions, Strategy, TokenCounter};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -46,6 +46,7 @@ impl Engine {
     /// how many distinct documents were added. When it fails midway, the batches that progress called `committed`
     /// stay, and the rest was not added.
     pub async fn add(&self, documents: Vec<Incoming>, services: &Services<'_>) -> Result<usize> {
+        self.check_writable()?;
         let _writer = self.writer.lock().await;
         documents.iter().try_for_each(|incoming| incoming.document.check())?;
         let documents = last_of_each_id(documents);
@@ -78,6 +79,7 @@ impl Engine {
 
     /// Deletes documents and returns how many there were.
     pub async fn delete(&self, ids: &[String]) -> Result<usize> {
+        self.check_writable()?;
         let _writer = self.writer.lock().await;
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
@@ -90,6 +92,7 @@ impl Engine {
 
     /// Replaces a document's metadata; text, postings and vectors are copied as they are.
     pub async fn update_meta(&self, id: &str, meta: Meta) -> Result<()> {
+        self.check_writable()?;
         let _writer = self.writer.lock().await;
         let snapshot = self.snapshot();
         let (at, doc) = snapshot.find(id).ok_or_else(|| Error::not_found(format!("document {id:?}")))?;
@@ -172,21 +175,40 @@ impl Engine {
         mut manifest: Manifest,
         builder: SegmentBuilder,
     ) -> Result<()> {
+        let (segment, put) = self.append(&mut manifest, snapshot, builder)?;
+        self.commit(snapshot, manifest, put, Some(segment)).await
+    }
+
+    /// Seals what was built as the next segment of `manifest`, which will be committed upon `snapshot` with these blobs.
+    pub(super) fn append(
+        &self,
+        manifest: &mut Manifest,
+        snapshot: &Snapshot,
+        builder: SegmentBuilder,
+    ) -> Result<(Segment, Vec<Named>)> {
         let id = manifest.next_id;
         manifest.next_id += 1;
         let sealed = builder.seal(id)?;
-        manifest.segments.push(SegmentEntry {
+        // Opened before it is stored: what is committed can be read.
+        let segment = sealed.open()?;
+        let Sealed { main, head, pages, vectors, docs, chunks, .. } = sealed;
+        let number = snapshot.manifest.generation + 1;
+        let numbered = |bytes: &Vec<u8>| Ok(Numbered { number, blob: Blob::of(bytes)? });
+        let entry = SegmentEntry {
             id,
-            docs: sealed.docs,
-            chunks: sealed.chunks,
-            main_bytes: sealed.main.len() as u64,
-            pages: sealed.pages.iter().map(|page| page.len() as u32).collect(),
+            docs,
+            chunks,
+            head,
+            main: Blob::of(&main)?,
+            pages: pages.iter().map(|page| Blob::of(page)).collect::<Result<_>>()?,
+            vectors: vectors.as_ref().map(numbered).transpose()?,
             graph: None,
-            tombstones: Tombstones::new(sealed.docs),
-        });
-        let pages = sealed.pages.into_iter().enumerate().map(|(number, bytes)| (names::page(id, number), bytes));
-        let put = pages.chain([(names::segment(id), sealed.main.clone())]).collect();
-        self.commit(snapshot, manifest, put, Some((id, sealed.main))).await
+            tombstones: Tombstones::new(docs),
+        };
+        let names: Vec<String> = entry.blobs().map(|(name, _)| name).collect();
+        let put = names.into_iter().zip(std::iter::once(main).chain(pages).chain(vectors)).collect();
+        manifest.segments.push(entry);
+        Ok((segment, put))
     }
 
     pub(super) fn segment_config(&self, embedder: Option<&EmbedderInfo>) -> SegmentConfig {
@@ -243,7 +265,7 @@ async fn embed(batch: &mut [Prepared], services: &Services<'_>) -> Result<Option
 }
 
 /// What the model reads of a chunk: title, heading path and text. A title that begins the path is read once.
-fn model_input(title: &str, context: &str, text: &str) -> String {
+pub(super) fn model_input(title: &str, context: &str, text: &str) -> String {
     let rest = context.strip_prefix(title).map_or(context, |rest| rest.trim_start_matches(" > "));
     let heading = match (title.is_empty(), rest.is_empty()) {
         (false, false) => format!("{title} > {rest}"),
@@ -254,7 +276,7 @@ fn model_input(title: &str, context: &str, text: &str) -> String {
 }
 
 /// The first `dims` numbers of each row.
-fn leading(rows: &[f32], width: usize, dims: Option<usize>) -> std::borrow::Cow<'_, [f32]> {
+pub(super) fn leading(rows: &[f32], width: usize, dims: Option<usize>) -> std::borrow::Cow<'_, [f32]> {
     match dims {
         Some(dims) if dims < width => rows.chunks_exact(width).flat_map(|row| &row[..dims]).copied().collect(),
         _ => rows.into(),

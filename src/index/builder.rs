@@ -3,10 +3,12 @@
 use super::catalog::{CatalogBuilder, ChunkRef, DocRef};
 use super::columns::{finite, ColumnsBuilder};
 use super::document::{Document, Meta};
+use super::lazy::Sums;
 use super::page;
 use super::postings::{Field, Forward, PostingsBuilder};
 use super::segment::{self, Segment};
 use super::vectors::{VectorConfig, VectorsBuilder};
+use crate::codec::Frame;
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::text::Analyzer;
@@ -36,12 +38,28 @@ pub struct ChunkEntry {
 /// A segment as bytes, ready to be stored.
 #[derive(Debug)]
 pub struct Sealed {
+    pub id: u64,
     /// For [`Segment::open`].
     pub main: Vec<u8>,
+    /// How much of `main` a remote reader reads first.
+    pub head: u32,
     /// Texts, by page number; for [`Page::open`](super::Page::open).
     pub pages: Vec<Vec<u8>>,
+    /// For [`Segment::with_vectors`].
+    pub vectors: Option<Vec<u8>>,
     pub docs: u32,
     pub chunks: u32,
+}
+
+impl Sealed {
+    /// The segment, with its vectors.
+    pub fn open(&self) -> Result<Segment> {
+        let segment = Segment::open(self.id, &self.main)?;
+        match &self.vectors {
+            Some(vectors) => segment.with_vectors(vectors),
+            None => Ok(segment),
+        }
+    }
 }
 
 pub struct SegmentBuilder {
@@ -194,17 +212,22 @@ impl SegmentBuilder {
     ///
     /// # Errors
     /// `LimitExceeded` when a part would exceed 4 GiB.
-    pub fn seal(self, id: u64) -> Result<Sealed> {
+    pub fn seal(mut self, id: u64) -> Result<Sealed> {
         let (docs, chunks) = (self.docs(), self.chunks());
+        let texts = self.catalog.take_texts();
+        let pages = (0..).zip(texts).map(|(number, text)| page::encode(id, number, text));
+        let pages = pages.collect::<Result<Vec<_>>>()?;
+        let postings = self.postings.seal()?;
         let mut frame = segment::begin(id, &self.config, docs, chunks);
-        let pages = self.catalog.seal(&mut frame);
+        frame.section(*b"LENS", postings.lengths).section(*b"LIDX", postings.index);
+        frame.section(*b"SUMS", Sums::encode(&postings.terms, &postings.lists, &pages)?);
+        self.catalog.seal(&mut frame);
         frame.section(*b"COLS", self.columns.seal());
-        self.postings.seal()?.write(&mut frame);
-        if let Some(vectors) = self.vectors {
-            frame.section(*b"VECS", vectors.seal());
-        }
-        let pages = (0..).zip(pages).map(|(number, text)| page::encode(id, number, text)).collect::<Result<_>>()?;
-        Ok(Sealed { main: frame.finish()?, pages, docs, chunks })
+        frame.section(*b"TERM", postings.terms).section(*b"POST", postings.lists);
+        let main = frame.finish()?;
+        let head = Frame::open(&main, segment::KIND, id)?.place(*b"COLS")?.start as u32;
+        let vectors = self.vectors.map(|vectors| vectors.blob(id, chunks)).transpose()?;
+        Ok(Sealed { id, main, head, pages, vectors, docs, chunks })
     }
 }
 

@@ -271,8 +271,13 @@ impl CatalogBuilder {
         Ok(())
     }
 
-    /// Writes the sections and returns the texts of the pages.
-    pub fn seal(self, frame: &mut FrameWriter) -> Vec<String> {
+    /// Gives the texts of the pages away.
+    pub fn take_texts(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.pages)
+    }
+
+    /// Writes the sections.
+    pub fn seal(self, frame: &mut FrameWriter) {
         let catalog = self.catalog;
         let mut docs = Writer::new();
         for names in [&catalog.ids, &catalog.titles, &catalog.urls, &catalog.metas] {
@@ -296,8 +301,7 @@ impl CatalogBuilder {
                 chunks.varint(u64::from(value));
             }
         }
-        frame.section(*b"DOCS", docs.into_bytes()).section(*b"CHNK", chunks.into_bytes());
-        self.pages
+        frame.section(*b"CHNK", chunks.into_bytes()).section(*b"DOCS", docs.into_bytes());
     }
 }
 

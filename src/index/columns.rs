@@ -39,6 +39,7 @@ pub(crate) enum Edge {
 }
 
 /// One field of one segment.
+#[derive(PartialEq)]
 pub(crate) struct Column {
     numbers: Vec<f64>,
     texts: Strings,
@@ -157,7 +158,7 @@ impl Column {
 }
 
 /// The columns of a segment by field name.
-#[derive(Default)]
+#[derive(Default, PartialEq)]
 pub(crate) struct Columns {
     columns: BTreeMap<String, Column>,
 }

@@ -13,6 +13,7 @@ mod columns;
 mod dense;
 mod filter;
 mod graph;
+mod lazy;
 mod page;
 mod postings;
 mod segment;
@@ -32,11 +33,12 @@ pub use filter::Filter;
 #[cfg(feature = "neural")]
 pub use graph::build_graph;
 pub use graph::{graph_job, Graph};
+pub use lazy::Lazy;
 pub use page::Page;
 pub use segment::{Segment, SegmentStats};
 pub use sparse::{explain_sparse, sparse_top_k, Leg, SparseQuery, SparseScorer, TermContribution};
 pub use top::Scored;
-pub use vectors::{Metric, Storage, VectorConfig};
+pub use vectors::{join_vectors, seal_vectors, Metric, Storage, VectorConfig};
 
 #[cfg(test)]
 mod tests;

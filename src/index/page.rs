@@ -75,6 +75,32 @@ impl Page {
         }
     }
 
+    /// Whether the documents that the segment has in this page fill it, and their chunks begin and end between
+    /// characters.
+    ///
+    /// # Errors
+    /// `Corrupt` if not.
+    pub fn check(&self, segment: &Segment) -> Result<()> {
+        let mut end = 0;
+        for doc in 0..segment.docs() {
+            let found = segment.doc(doc)?;
+            if found.page != self.number {
+                continue;
+            }
+            let text = self.text(segment, doc)?;
+            end = found.text.end;
+            for chunk in segment.doc_chunks(doc) {
+                if text.get(segment.chunk(chunk)?.span).is_none() {
+                    return Err(Error::corrupt(format!("chunk {chunk} ends within a character")));
+                }
+            }
+        }
+        match end == self.text.len() {
+            true => Ok(()),
+            false => Err(Error::corrupt(format!("page {} has {} bytes, not {end}", self.number, self.text.len()))),
+        }
+    }
+
     /// Bytes of text, for a cache to count.
     pub fn len(&self) -> usize {
         self.text.len()

@@ -2,24 +2,28 @@
 //!
 //! ```text
 //! frame of kind "SEGM" and the segment's id
-//! section HEAD  documents u32 | chunks u32 | language: length varint, UTF-8 |
-//!               has vectors u8, and if 1: dimensions varint, storage u8, metric u8
-//! sections DOCS, CHNK (catalog.rs), COLS (columns.rs), LENS, TERM, POST (postings/), VECS (vectors/), if any
+//! section HEAD  documents u32 | chunks u32 | language: length varint, UTF-8
+//! sections LENS, LIDX (postings/), SUMS (lazy.rs), CHNK, DOCS (catalog.rs): what a remote reader reads first;
+//!          COLS (columns.rs), TERM, POST (postings/)
 //! ```
+//! In version 1, HEAD ends with: has vectors u8, and if 1: dimensions varint, storage u8, metric u8; then section VECS
+//! holds them; and LIDX and SUMS are missing.
 
 use super::bitset::Bitset;
 use super::builder::SegmentConfig;
 use super::catalog::{Catalog, ChunkRef, DocRef};
-use super::columns::{Column, Columns};
+use super::columns::{Column, Columns, ColumnsBuilder};
+use super::lazy::Sums;
 use super::page;
-use super::postings::Postings;
+use super::postings::{Postings, END};
 use super::vectors::{VectorConfig, Vectors};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use serde::Serialize;
 use std::ops::Range;
+use std::sync::Arc;
 
-const KIND: [u8; 4] = *b"SEGM";
+pub(super) const KIND: [u8; 4] = *b"SEGM";
 
 /// What a segment weighs in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -31,16 +35,19 @@ pub struct SegmentStats {
     pub vector_bytes: usize,
 }
 
+/// Parts are shared, so that a copy with one of them replaced costs nothing.
+#[derive(Clone)]
 pub struct Segment {
-    id: u64,
-    fingerprint: u32,
-    config: SegmentConfig,
-    docs: u32,
-    chunks: u32,
-    catalog: Catalog,
-    columns: Columns,
-    postings: Postings,
-    vectors: Option<Vectors>,
+    pub(super) id: u64,
+    pub(super) fingerprint: u32,
+    pub(super) format: u16,
+    pub(super) config: SegmentConfig,
+    pub(super) docs: u32,
+    pub(super) chunks: u32,
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) columns: Arc<Columns>,
+    pub(super) postings: Arc<Postings>,
+    pub(super) vectors: Option<Arc<Vectors>>,
 }
 
 /// A frame with its head written, for the other parts to add their sections.
@@ -49,20 +56,21 @@ pub(super) fn begin(id: u64, config: &SegmentConfig, docs: u32, chunks: u32) -> 
     head.u32(docs);
     head.u32(chunks);
     head.text(&config.language);
-    head.u8(u8::from(config.vectors.is_some()));
-    if let Some(vectors) = &config.vectors {
-        vectors.encode(&mut head);
-    }
     let mut frame = FrameWriter::new(KIND, id);
     frame.section(*b"HEAD", head.into_bytes());
     frame
 }
 
-fn read_head(bytes: &[u8]) -> Result<(SegmentConfig, u32, u32)> {
-    let mut head = Reader::new(bytes);
+/// Language and form of vectors (only ever in version 1), documents, chunks.
+pub(super) fn read_head(frame: &Frame) -> Result<(SegmentConfig, u32, u32)> {
+    let mut head = Reader::new(frame.section(*b"HEAD")?);
     let (docs, chunks) = (head.u32()?, head.u32()?);
     let language = head.text()?.to_owned();
-    let vectors = match head.u8()? {
+    let vectors = match frame.format() {
+        1 => head.u8()?,
+        _ => 0,
+    };
+    let vectors = match vectors {
         0 => None,
         1 => Some(VectorConfig::decode(&mut head)?),
         other => return Err(Error::corrupt(format!("vectors: {other}"))),
@@ -72,25 +80,102 @@ fn read_head(bytes: &[u8]) -> Result<(SegmentConfig, u32, u32)> {
 }
 
 impl Segment {
-    /// Checks every checksum, ordinal and offset once, so that nothing that follows can fail or panic on them.
+    /// Checks every checksum, ordinal and offset once, so that nothing that follows can fail or panic on them. Its
+    /// vectors come from [`Segment::with_vectors`].
     ///
     /// # Errors
     /// `Corrupt`, `FormatTooOld`, `FormatTooNew`.
-    pub fn open(id: u64, main: Vec<u8>) -> Result<Segment> {
-        Segment::read(id, &main).map_err(|e| e.within(format!("segment {id}")))
+    pub fn open(id: u64, main: &[u8]) -> Result<Segment> {
+        Segment::read(id, main).map_err(|e| e.within(format!("segment {id}")))
     }
 
     fn read(id: u64, main: &[u8]) -> Result<Segment> {
         let frame = Frame::open(main, KIND, id)?;
-        let (config, docs, chunks) = read_head(frame.section(*b"HEAD")?)?;
+        let (config, docs, chunks) = read_head(&frame)?;
         let catalog = Catalog::open(&frame, docs, chunks)?;
         let columns = Columns::decode(frame.section(*b"COLS")?, docs)?;
         let postings = Postings::open(&frame, chunks)?;
+        let fingerprint = frame.fingerprint();
         let vectors = match &config.vectors {
-            Some(vectors) => Some(Vectors::decode(vectors, frame.section(*b"VECS")?, chunks)?),
+            Some(vectors) => Some(Vectors::decode(vectors, frame.section(*b"VECS")?, chunks, fingerprint)?),
             None => None,
         };
-        Ok(Segment { id, fingerprint: frame.fingerprint(), config, docs, chunks, catalog, columns, postings, vectors })
+        if frame.format() > 1 {
+            Sums::read(&frame, catalog.pages())?.check(&frame)?;
+        }
+        Ok(Segment {
+            id,
+            fingerprint,
+            format: frame.format(),
+            config,
+            docs,
+            chunks,
+            catalog: Arc::new(catalog),
+            columns: Arc::new(columns),
+            postings: Arc::new(postings),
+            vectors: vectors.map(Arc::new),
+        })
+    }
+
+    /// The same segment with the vectors in these bytes.
+    ///
+    /// # Errors
+    /// `Corrupt` for damaged bytes and those of another segment.
+    pub fn with_vectors(&self, bytes: &[u8]) -> Result<Segment> {
+        let vectors = Vectors::open(bytes, self.id, self.chunks);
+        let vectors = vectors.map_err(|e| e.within(format!("vectors of segment {}", self.id)))?;
+        let config = SegmentConfig { vectors: Some(vectors.config().clone()), ..self.config.clone() };
+        Ok(Segment { config, vectors: Some(Arc::new(vectors)), ..self.clone() })
+    }
+
+    /// The same segment as if it had no vectors.
+    pub fn without_vectors(&self) -> Segment {
+        let config = SegmentConfig { vectors: None, ..self.config.clone() };
+        Segment { config, vectors: None, ..self.clone() }
+    }
+
+    /// What [`Segment::open`] need not know to be safe: that metadata is JSON with columns that agree, and that each
+    /// chunk's lengths are the sums of its postings.
+    ///
+    /// # Errors
+    /// `Corrupt` if not.
+    pub fn check(&self) -> Result<()> {
+        let checked = self.check_postings().and_then(|()| self.check_columns());
+        checked.map_err(|e| e.within(format!("segment {}", self.id)))
+    }
+
+    fn check_postings(&self) -> Result<()> {
+        let mut sums = vec![(0u64, 0u64); self.chunks as usize];
+        self.postings.lexicon.for_each(|_, term| {
+            self.postings.cursor(&term)?.drain(END, |posting| {
+                let sum = &mut sums[posting.chunk as usize];
+                *sum = (sum.0 + u64::from(posting.body), sum.1 + u64::from(posting.title));
+            });
+            Ok(())
+        })?;
+        let length =
+            |chunk: usize| (self.postings.lengths[chunk].body.into(), self.postings.lengths[chunk].title.into());
+        match (0..sums.len()).find(|&chunk| sums[chunk] != length(chunk)) {
+            None => Ok(()),
+            Some(chunk) => Err(Error::corrupt(format!("chunk {chunk} has other terms than its length says"))),
+        }
+    }
+
+    /// The columns hold exactly what the metadata say: they are made anew and compared.
+    fn check_columns(&self) -> Result<()> {
+        let mut columns = ColumnsBuilder::default();
+        for doc in 0..self.docs {
+            columns.add(doc, &self.doc(doc)?.meta()?);
+        }
+        match Columns::decode(&columns.seal(), self.docs)? == *self.columns {
+            true => Ok(()),
+            false => Err(Error::corrupt("columns that contradict the metadata")),
+        }
+    }
+
+    /// The version of the format that it was written in.
+    pub fn format(&self) -> u16 {
+        self.format
     }
 
     pub fn id(&self) -> u64 {
@@ -191,7 +276,7 @@ impl Segment {
             terms: self.postings.lexicon.len(),
             postings: self.postings.count,
             postings_bytes: self.postings.bytes(),
-            vector_bytes: self.vectors.as_ref().map_or(0, Vectors::bytes),
+            vector_bytes: self.vectors.as_ref().map_or(0, |vectors| vectors.bytes()),
         }
     }
 
@@ -200,7 +285,7 @@ impl Segment {
     }
 
     pub(super) fn vectors(&self) -> Option<&Vectors> {
-        self.vectors.as_ref()
+        self.vectors.as_deref()
     }
 
     pub(super) fn column(&self, field: &str) -> Option<&Column> {

@@ -3,7 +3,7 @@
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Strings {
     /// End of each string in `text`; each begins where the one before ends.
     ends: Vec<u32>,

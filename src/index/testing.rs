@@ -94,7 +94,7 @@ pub fn seal(config: &SegmentConfig, id: u64, entries: &[Entry]) -> Sealed {
 }
 
 pub fn segment(config: &SegmentConfig, id: u64, entries: &[Entry]) -> Segment {
-    Segment::open(id, seal(config, id, entries).main).unwrap()
+    seal(config, id, entries).open().unwrap()
 }
 
 /// One chunk a document, with nothing but a vector.
@@ -106,7 +106,7 @@ pub fn vectors_only(config: &SegmentConfig, id: u64, rows: &[Vec<f32>]) -> Segme
         let document = Document { id, text: String::new(), title: None, url: None, meta: Meta::new() };
         builder.add(&document, &chunks, Some(row)).unwrap();
     }
-    Segment::open(id, builder.seal(id).unwrap().main).unwrap()
+    builder.seal(id).unwrap().open().unwrap()
 }
 
 /// Points around centres, as embeddings are.

@@ -21,7 +21,7 @@ proptest! {
     fn documents_come_back(seed: u64, config in configs(), docs in 0u32..30) {
         let entries = sample(seed, &config, docs);
         let sealed = seal(&config, 7, &entries);
-        let segment = Segment::open(7, sealed.main).unwrap();
+        let segment = sealed.open().unwrap();
         prop_assert_eq!((segment.docs(), segment.chunks()), (sealed.docs, sealed.chunks));
         prop_assert_eq!((segment.pages() as usize, segment.config()), (sealed.pages.len(), &config));
         let mut next = 0;
@@ -56,8 +56,8 @@ proptest! {
         let keep = some(&mut random, docs, kept);
         let mut builder = SegmentBuilder::new(&config).unwrap();
         for (id, part, start) in [(1, left, 0), (2, right, left.len() as u32)] {
-            let Sealed { main, pages, .. } = seal(&config, id, part);
-            let segment = Segment::open(id, main).unwrap();
+            let sealed = seal(&config, id, part);
+            let (segment, pages) = (sealed.open().unwrap(), sealed.pages);
             for doc in (0..segment.docs()).filter(|doc| keep.contains(start + doc)) {
                 let page = &pages[segment.page_of(doc).unwrap() as usize];
                 builder.copy(&segment, doc, segment.text_of(page, doc).unwrap(), None).unwrap();
@@ -66,21 +66,21 @@ proptest! {
         let copied = builder.seal(9).unwrap();
         let rest: Vec<Entry> = (0..).zip(entries).filter(|(doc, _)| keep.contains(*doc)).map(|(_, entry)| entry).collect();
         let built = seal(&config, 9, &rest);
-        prop_assert!(copied.main == built.main && copied.pages == built.pages);
+        prop_assert!(copied.main == built.main && copied.pages == built.pages && copied.vectors == built.vectors);
         prop_assert_eq!((copied.docs, copied.chunks), (built.docs, built.chunks));
     }
 
     /// A flipped bit is noticed; and so is one behind repaired checksums, or it does no harm.
     #[test]
     fn damage_is_an_error_and_never_a_panic(seed: u64, config in configs(), at: prop::sample::Index, bit in 0u8..8) {
-        let Sealed { main, pages, .. } = seal(&config, 7, &sample(seed, &config, 8));
+        let Sealed { main, pages, vectors, .. } = seal(&config, 7, &sample(seed, &config, 8));
         let mut bad = main.clone();
         let at_main = at.index(main.len());
         bad[at_main] ^= 1 << bit;
-        prop_assert!(Segment::open(7, bad.clone()).is_err());
-        prop_assert!(Segment::open(7, main[..at_main].to_vec()).is_err());
-        prop_assert!(Segment::open(8, main.clone()).is_err());
-        let segment = Segment::open(7, main).unwrap();
+        prop_assert!(Segment::open(7, &bad).is_err());
+        prop_assert!(Segment::open(7, &main[..at_main]).is_err());
+        prop_assert!(Segment::open(8, &main).is_err());
+        let segment = Segment::open(7, &main).unwrap();
         for (number, page) in (0..).zip(&pages) {
             let mut bad = page.clone();
             let at = at.index(bad.len());
@@ -90,8 +90,18 @@ proptest! {
             prop_assert!(Page::open(&segment, number + 1, page).is_err());
         }
         repair(&mut bad);
-        if let Ok(segment) = Segment::open(7, bad) {
+        if let Ok(segment) = Segment::open(7, &bad) {
             use_everything(&segment);
+        }
+        if let Some(vectors) = vectors {
+            let mut bad = vectors.clone();
+            let at = at.index(bad.len());
+            bad[at] ^= 1 << bit;
+            prop_assert!(segment.with_vectors(&bad).is_err() && segment.with_vectors(&vectors[..at]).is_err());
+            repair(&mut bad);
+            if let Ok(segment) = segment.with_vectors(&bad) {
+                use_everything(&segment);
+            }
         }
     }
 }
@@ -109,7 +119,7 @@ fn use_everything(segment: &Segment) {
         segment.doc_chunks(doc).for_each(|chunk| assert_eq!(segment.chunk(chunk).unwrap().doc, doc));
     }
     if let Ok(sealed) = builder.and_then(|builder| builder.seal(1)) {
-        Segment::open(1, sealed.main).unwrap();
+        sealed.open().unwrap();
     }
     let terms: Vec<(String, f32)> = (0..40).map(|i| (format!("w{i}"), 1.0)).collect();
     for scorer in [SparseScorer::BM25, SparseScorer::TfIdf] {
@@ -200,7 +210,7 @@ fn metadata_can_be_replaced_by_a_copy() {
     let mut builder = SegmentBuilder::new(&lexical()).unwrap();
     builder.copy(&source, 2, &text, Some(&meta)).unwrap();
     assert!(builder.copy(&source, 3, &(text + "more"), None).is_err());
-    let copy = Segment::open(2, builder.seal(2).unwrap().main).unwrap();
+    let copy = builder.seal(2).unwrap().open().unwrap();
     assert_eq!(copy.doc(0).unwrap().meta().unwrap(), meta);
     assert_eq!(copy.fields().collect::<Vec<_>>(), ["tag"]);
     let other = SegmentConfig { language: "en".into(), vectors: None };
@@ -215,7 +225,7 @@ fn pages_hold_about_64_kb_and_a_long_document_alone() {
         builder.add(&document(&number.to_string(), text), &[], None).unwrap();
     }
     let sealed = builder.seal(1).unwrap();
-    let segment = Segment::open(1, sealed.main).unwrap();
+    let segment = sealed.open().unwrap();
     let pages: Vec<u32> = (0..5).map(|doc| segment.page_of(doc).unwrap()).collect();
     assert_eq!((pages, sealed.pages.len()), (vec![0, 0, 0, 1, 2], 3));
     let page = Page::open(&segment, 0, &sealed.pages[0]).unwrap();

@@ -2,8 +2,8 @@
 //! the next one, and searches under way keep theirs.
 
 use crate::error::{Error, Result};
-use crate::index::{Bitset, Graph, Segment};
-use crate::store::{Manifest, Tombstones};
+use crate::index::{Bitset, Graph, Lazy, Segment};
+use crate::store::{Manifest, SegmentEntry, Tombstones};
 use std::rc::Rc;
 
 /// One segment as this generation sees it.
@@ -11,23 +11,29 @@ use std::rc::Rc;
 pub struct View {
     pub segment: Rc<Segment>,
     pub graph: Option<Rc<Graph>>,
-    pub tombstones: Tombstones,
+    pub entry: Rc<SegmentEntry>,
+    /// Of a segment that is fetched in parts: how to get the others.
+    pub lazy: Option<Rc<Lazy>>,
     /// Chunks of documents that are not deleted; `None` while nothing is.
     pub live: Option<Rc<Bitset>>,
 }
 
 impl View {
-    pub fn new(segment: Rc<Segment>, graph: Option<Rc<Graph>>, tombstones: Tombstones) -> View {
-        let live = (!tombstones.is_empty()).then(|| {
+    pub fn new(segment: Rc<Segment>, graph: Option<Rc<Graph>>, entry: &SegmentEntry) -> View {
+        let live = (!entry.tombstones.is_empty()).then(|| {
             let mut live = Bitset::full(segment.chunks());
-            live.subtract(&segment.expand(tombstones.bits()));
+            live.subtract(&segment.expand(entry.tombstones.bits()));
             Rc::new(live)
         });
-        View { segment, graph, tombstones, live }
+        View { segment, graph, entry: Rc::new(entry.clone()), lazy: None, live }
+    }
+
+    pub fn tombstones(&self) -> &Tombstones {
+        &self.entry.tombstones
     }
 
     pub fn live_docs(&self) -> u32 {
-        self.segment.docs() - self.tombstones.deleted()
+        self.entry.live_docs()
     }
 }
 
@@ -36,7 +42,7 @@ pub struct Snapshot {
     pub manifest: Rc<Manifest>,
     /// In the order of the manifest.
     pub views: Vec<View>,
-    /// Segments that could not be read, with the reason: the rest keeps answering.
+    /// Segments of which something could not be read, with the reason: the rest keeps answering.
     pub broken: Vec<(u64, Rc<Error>)>,
 }
 
@@ -50,7 +56,7 @@ impl Snapshot {
     pub fn find(&self, id: &str) -> Option<(usize, u32)> {
         let in_view = |(at, view): (usize, &View)| {
             let doc = view.segment.find(id)?;
-            (!view.tombstones.contains(doc)).then_some((at, doc))
+            (!view.tombstones().contains(doc)).then_some((at, doc))
         };
         self.views.iter().enumerate().find_map(in_view)
     }

@@ -7,12 +7,12 @@
 //! HEAD  next_id u64
 //! SETT  settings, JSON
 //! EMBD  embedder, JSON; absent without one
-//! SEGS  count varint, then per segment: id u64 | docs u32 | chunks u32 | main_bytes u64
-//!       | page sizes: count varint, u32 each | graph u8 (0 none, 1: number u32 | bytes u64) | tombstones
+//! SEGS  count varint, then the segments (entry.rs)
+//! PEND  vectors of another model that are being prepared (entry.rs); absent without any
 //! RETD  count varint, then per blob: name text | since u64
 //! ```
 
-use super::{names, Commit, Tombstones};
+use super::{names, Blob, Commit, Pending, SegmentEntry};
 use crate::codec::{Frame, FrameWriter, Reader, Tag, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -24,6 +24,7 @@ const HEAD: Tag = *b"HEAD";
 const SETTINGS: Tag = *b"SETT";
 const EMBEDDER: Tag = *b"EMBD";
 const SEGMENTS: Tag = *b"SEGS";
+const PENDING: Tag = *b"PEND";
 const RETIRED: Tag = *b"RETD";
 
 /// Generations for which a blob is kept after the one that no longer names it, so that a reader on an older
@@ -41,30 +42,10 @@ pub struct Manifest {
     /// The model whose vectors the segments hold.
     pub embedder: Option<EmbedderInfo>,
     pub segments: Vec<SegmentEntry>,
+    /// The model to which the collection is changing, and its vectors so far.
+    pub pending: Option<Pending>,
     /// Kept by [`Manifest::commit`]; nobody else needs to touch it.
     pub retired: Vec<Retired>,
-}
-
-/// One segment: its blobs follow from its numbers by the rules of [`names`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SegmentEntry {
-    pub id: u64,
-    /// Documents, deleted ones included.
-    pub docs: u32,
-    pub chunks: u32,
-    /// Size of the blob `seg-<id>`.
-    pub main_bytes: u64,
-    /// Sizes of the text pages `seg-<id>-t0…`.
-    pub pages: Vec<u32>,
-    /// The graph over the segment's vectors, once it is built.
-    pub graph: Option<GraphEntry>,
-    pub tombstones: Tombstones,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct GraphEntry {
-    pub number: u32,
-    pub bytes: u64,
 }
 
 /// A blob that generation `since` was the first not to name.
@@ -74,29 +55,27 @@ pub struct Retired {
     pub since: u64,
 }
 
-impl SegmentEntry {
-    /// The segment's blobs with their sizes.
-    pub fn blobs(&self) -> impl Iterator<Item = (String, u64)> + '_ {
-        let pages = self.pages.iter().enumerate().map(|(at, &bytes)| (names::page(self.id, at), u64::from(bytes)));
-        let graph = self.graph.map(|graph| (names::graph(self.id, graph.number), graph.bytes));
-        std::iter::once((names::segment(self.id), self.main_bytes)).chain(pages).chain(graph)
-    }
-
-    /// Documents that are not deleted.
-    pub fn live_docs(&self) -> u32 {
-        self.docs - self.tombstones.deleted()
-    }
-}
-
 impl Manifest {
     /// Of a collection that nothing was committed to.
     pub fn new(settings: serde_json::Value) -> Manifest {
-        Manifest { generation: 0, next_id: 1, settings, embedder: None, segments: vec![], retired: vec![] }
+        Manifest {
+            generation: 0,
+            next_id: 1,
+            settings,
+            embedder: None,
+            segments: vec![],
+            pending: None,
+            retired: vec![],
+        }
     }
 
-    /// The blobs that this generation needs, with their sizes.
-    pub fn blobs(&self) -> impl Iterator<Item = (String, u64)> + '_ {
-        self.segments.iter().flat_map(SegmentEntry::blobs)
+    /// The blobs that this generation needs, by name.
+    pub fn blobs(&self) -> impl Iterator<Item = (String, Blob)> + '_ {
+        self.segments.iter().flat_map(SegmentEntry::blobs).chain(self.pending.iter().flat_map(Pending::all_blobs))
+    }
+
+    pub fn segment(&self, id: u64) -> Option<&SegmentEntry> {
+        self.segments.iter().find(|entry| entry.id == id)
     }
 
     /// Blobs of a store's list that neither this generation nor a snapshot before it needs: left behind by a commit
@@ -118,8 +97,10 @@ impl Manifest {
             let message = format!("a collection of {docs} documents; at most {}", limits::COLLECTION_DOCS);
             return Err(Error::limit(message));
         }
-        let before: BTreeSet<(String, u64)> = current.blobs().collect();
-        let after: BTreeSet<(String, u64)> = self.blobs().collect();
+        let sizes = |manifest: &Manifest| -> BTreeSet<(String, u64)> {
+            manifest.blobs().map(|(name, blob)| (name, blob.bytes)).collect()
+        };
+        let (before, after) = (sizes(current), sizes(self));
         let named: BTreeSet<(String, u64)> = after.difference(&before).cloned().collect();
         let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
         if let Some((name, bytes)) = named.symmetric_difference(&given).next() {
@@ -148,6 +129,9 @@ impl Manifest {
         segments.varint(self.segments.len() as u64);
         self.segments.iter().for_each(|segment| segment.write(&mut segments));
         frame.section(SEGMENTS, segments.into_bytes());
+        if let Some(pending) = &self.pending {
+            frame.section(PENDING, pending.encode()?);
+        }
         let mut retired = Writer::new();
         retired.varint(self.retired.len() as u64);
         for Retired { name, since } in &self.retired {
@@ -175,18 +159,15 @@ impl Manifest {
         head.end()?;
         let settings = parse(frame.section(SETTINGS)?, "settings")?;
         let embedder = frame.optional(EMBEDDER)?.map(|bytes| parse(bytes, "embedder")).transpose()?;
-        let mut reader = Reader::new(frame.section(SEGMENTS)?);
-        let count = reader.count(SegmentEntry::LEAST)?;
         // Each document sets a bit aside: what all segments together declare is limited before any is.
-        let mut room = limits::COLLECTION_DOCS;
-        let segments = (0..count).map(|_| SegmentEntry::read(&mut reader, &mut room)).collect::<Result<_>>()?;
-        reader.end()?;
+        let segments = SegmentEntry::read_all(frame.section(SEGMENTS)?, frame.format(), limits::COLLECTION_DOCS)?;
+        let pending = frame.optional(PENDING)?.map(Pending::decode).transpose()?;
         let mut reader = Reader::new(frame.section(RETIRED)?);
         let count = reader.count(9)?;
         let entry = |reader: &mut Reader<'_>| Ok(Retired { name: reader.text()?.to_owned(), since: reader.u64()? });
         let retired = (0..count).map(|_| entry(&mut reader)).collect::<Result<_>>()?;
         reader.end()?;
-        Ok(Manifest { generation, next_id, settings, embedder, segments, retired })
+        Ok(Manifest { generation, next_id, settings, embedder, segments, pending, retired })
     }
 
     /// The rules that hold in every manifest, when it is written and when it is read.
@@ -194,7 +175,7 @@ impl Manifest {
         if self.generation == 0 {
             return Err(Error::corrupt("generation 0"));
         }
-        if let Some(EmbedderInfo { dims, name, .. }) = &self.embedder {
+        for EmbedderInfo { dims, name, .. } in self.embedder.iter().chain(self.pending.iter().map(|it| &it.embedder)) {
             if *dims == 0 || *dims > limits::VECTOR_DIMS {
                 return Err(Error::corrupt(format!("model {name} of {dims} dimensions")));
             }
@@ -202,11 +183,12 @@ impl Manifest {
         let mut seen = HashSet::new();
         for segment in &self.segments {
             segment.check().map_err(|error| error.within(format!("segment {}", segment.id)))?;
-            if segment.id >= self.next_id || !seen.insert(names::segment(segment.id)) {
+            if segment.id >= self.next_id || !seen.insert(segment.id) {
                 let message = format!("segment {} appears twice or is not below {}", segment.id, self.next_id);
                 return Err(Error::corrupt(message));
             }
         }
+        self.pending.iter().try_for_each(|pending| pending.check(&self.segments))?;
         let mut seen: HashSet<String> = self.blobs().map(|(name, _)| name).collect();
         for Retired { name, since } in &self.retired {
             names::check(name).map_err(|error| Error::corrupt(error.context))?;
@@ -218,57 +200,11 @@ impl Manifest {
     }
 }
 
-impl SegmentEntry {
-    /// Bytes of the shortest entry: no page, no graph, no tombstone.
-    const LEAST: usize = 8 + 4 + 4 + 8 + 1 + 1 + 3;
-
-    fn write(&self, writer: &mut Writer) {
-        writer.u64(self.id);
-        writer.u32(self.docs);
-        writer.u32(self.chunks);
-        writer.u64(self.main_bytes);
-        writer.varint(self.pages.len() as u64);
-        writer.u32s(&self.pages);
-        writer.u8(self.graph.is_some().into());
-        if let Some(GraphEntry { number, bytes }) = self.graph {
-            writer.u32(number);
-            writer.u64(bytes);
-        }
-        self.tombstones.write(writer);
-    }
-
-    fn read(reader: &mut Reader<'_>, room: &mut u32) -> Result<SegmentEntry> {
-        let (id, docs, chunks, main_bytes) = (reader.u64()?, reader.u32()?, reader.u32()?, reader.u64()?);
-        let too_many = || Error::corrupt(format!("segment {id} of {docs} documents; {room} are the most left"));
-        *room = room.checked_sub(docs).ok_or_else(too_many)?;
-        let count = reader.count(4)?;
-        let pages = reader.u32s(count)?;
-        let graph = match reader.u8()? {
-            0 => None,
-            1 => Some(GraphEntry { number: reader.u32()?, bytes: reader.u64()? }),
-            flag => return Err(Error::corrupt(format!("segment {id}: graph flag {flag}"))),
-        };
-        let tombstones = Tombstones::read(reader, docs)?;
-        Ok(SegmentEntry { id, docs, chunks, main_bytes, pages, graph, tombstones })
-    }
-
-    fn check(&self) -> Result<()> {
-        let SegmentEntry { docs, main_bytes, pages, graph, tombstones, .. } = self;
-        if tombstones.docs() != *docs {
-            return Err(Error::corrupt(format!("tombstones of {} documents, {docs} there", tombstones.docs())));
-        }
-        if *main_bytes == 0 || pages.contains(&0) || graph.is_some_and(|graph| graph.bytes == 0) {
-            return Err(Error::corrupt("a blob of no bytes"));
-        }
-        Ok(())
-    }
-}
-
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
+pub(super) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Error::internal("a setting that is no JSON").with_source(error))
 }
 
-fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
+pub(super) fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T> {
     serde_json::from_slice(bytes).map_err(|error| Error::corrupt(what).with_source(error))
 }
 

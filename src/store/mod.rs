@@ -5,12 +5,14 @@
 //! and are verified by whoever decodes them. [`memory`] is the store of tests and of private windows; the durable
 //! ones (IndexedDB, files) are in `adapters`. All pass the same tests, `tests/support/contract.rs`.
 
+pub mod entry;
 pub mod manifest;
 pub mod memory;
 pub mod names;
 pub mod tombstones;
 
-pub use manifest::{GraphEntry, Manifest, Retired, SegmentEntry};
+pub use entry::{Blob, Numbered, Part, Pending, SegmentEntry};
+pub use manifest::{Manifest, Retired};
 pub use memory::MemoryStore;
 pub use tombstones::Tombstones;
 
@@ -19,6 +21,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::pace::LocalFuture;
 use std::collections::HashSet;
+use std::ops::Range;
+
+/// A blob on its way into a store.
+pub type Named = (String, Vec<u8>);
 
 /// What one commit changes, all or nothing. Made by [`Manifest::commit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +36,7 @@ pub struct Commit {
     /// The next manifest, a frame of kind `MANI` whose id is `generation`.
     pub manifest: Vec<u8>,
     /// New blobs. Blobs are written once: no name that the current manifest still needs (live or retired) comes again.
-    pub put: Vec<(String, Vec<u8>)>,
+    pub put: Vec<Named>,
     /// Blobs that no snapshot needs any more. A name that does not exist is no error.
     pub delete: Vec<String>,
 }
@@ -84,6 +90,12 @@ pub trait Store {
     /// The whole blob of this name.
     fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>>;
 
+    /// Some bytes of a blob: from `range.start` to `range.end`, or `Corrupt` if it is shorter. For stores that can; the
+    /// others read the whole.
+    fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(async move { part(self.read(name).await?, &range) })
+    }
+
     /// Takes the commit, or nothing of it.
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>>;
 
@@ -95,6 +107,15 @@ pub trait Store {
 
     /// Gives the connection back; later calls fail with `ConnectionLost`.
     fn close(&self);
+}
+
+/// The bytes of a range, out of the whole.
+pub(crate) fn part(mut whole: Vec<u8>, range: &Range<u64>) -> Result<Vec<u8>> {
+    let end = usize::try_from(range.end).ok().filter(|&end| end <= whole.len() && range.start <= range.end);
+    let message = || Error::corrupt(format!("bytes {range:?} of a blob of {}", whole.len()));
+    whole.truncate(end.ok_or_else(message)?);
+    whole.drain(..range.start as usize);
+    Ok(whole)
 }
 
 /// The error of a lost race: somebody else committed since `expected` was read.

@@ -1,21 +1,41 @@
 //! What blobs are called. One place, so that who writes a blob and who looks for it cannot disagree.
+//!
+//! Names end in the blob's fingerprint: two collections that were published at one address, one after the other, share
+//! no name, so that no cache between server and reader can mix them. Version 1 had names without it.
 
 use crate::error::{Error, Result};
 use crate::limits;
 
-/// The segment proper: columns, postings, vectors.
-pub fn segment(id: u64) -> String {
-    format!("seg-{id}")
+fn named(name: String, sum: Option<u32>) -> String {
+    match sum {
+        Some(sum) => format!("{name}-{sum:08x}"),
+        None => name,
+    }
+}
+
+/// The segment proper: documents, columns, postings.
+pub fn segment(id: u64, sum: Option<u32>) -> String {
+    named(format!("seg-{id}"), sum)
 }
 
 /// Page `page` of the segment's text, counted from 0: read when a hit needs it.
-pub fn page(id: u64, page: usize) -> String {
-    format!("seg-{id}-t{page}")
+pub fn page(id: u64, page: usize, sum: Option<u32>) -> String {
+    named(format!("seg-{id}-t{page}"), sum)
 }
 
-/// Graph `number` over the segment's vectors. A graph that is built anew gets the next number.
-pub fn graph(id: u64, number: u32) -> String {
-    format!("seg-{id}-g{number}")
+/// The segment's vectors; `number` is the generation that first named them.
+pub fn vectors(id: u64, number: u64, sum: Option<u32>) -> String {
+    named(format!("seg-{id}-v{number}"), sum)
+}
+
+/// The graph over the segment's vectors; `number` is the generation that first named it.
+pub fn graph(id: u64, number: u64, sum: Option<u32>) -> String {
+    named(format!("seg-{id}-g{number}"), sum)
+}
+
+/// Vectors of another model from chunk `first` on, made by the run of embedding anew that began in generation `run`.
+pub fn part(id: u64, run: u64, first: u32, sum: Option<u32>) -> String {
+    named(format!("seg-{id}-p{run}-{first}"), sum)
 }
 
 /// Any text is a name, if it is neither empty nor too long.

@@ -4,6 +4,7 @@ use nearfield::pace::LocalFuture;
 use nearfield::store::{Commit, Store};
 use nearfield::{Error, ErrorKind, Result};
 use std::cell::Cell;
+use std::ops::Range;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -91,6 +92,10 @@ impl<S: Store> Store for Faulty<S> {
 
     fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>> {
         Box::pin(self.call(move |store| store.read(name), half))
+    }
+
+    fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(self.call(move |store| store.read_range(name, range), half))
     }
 
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {

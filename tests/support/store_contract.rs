@@ -16,6 +16,7 @@ macro_rules! store_contract {
         $run!(a_new_collection_is_empty);
         $run!(what_was_committed_is_read);
         $run!(a_missing_blob_is_not_found);
+        $run!(parts_of_blobs_are_read);
         $run!(deleted_blobs_are_gone_and_others_stay);
         $run!(a_commit_upon_another_generation_is_locked_and_changes_nothing);
         $run!(of_two_handles_the_second_to_commit_loses);
@@ -92,6 +93,17 @@ pub async fn a_missing_blob_is_not_found(place: &dyn Place) {
     fails(store.read("../manifest").await, ErrorKind::NotFound);
     let error = store.read("seg-7").await.unwrap_err();
     assert!(error.context.contains("seg-7"), "{error}");
+}
+
+pub async fn parts_of_blobs_are_read(place: &dyn Place) {
+    let store = place.open().await.unwrap();
+    let blob = noise(10_000, 3);
+    store.commit(commit(0, &[("a", &blob)], &[])).await.unwrap();
+    for range in [0..10_000, 0..0, 1..2, 9_999..10_000, 10_000..10_000, 4_000..9_000] {
+        assert_eq!(store.read_range("a", range.clone()).await.unwrap(), blob[range.start as usize..range.end as usize]);
+    }
+    fails(store.read_range("a", 9_999..10_001).await, ErrorKind::Corrupt);
+    fails(store.read_range("b", 0..1).await, ErrorKind::NotFound);
 }
 
 pub async fn deleted_blobs_are_gone_and_others_stay(place: &dyn Place) {

@@ -13,7 +13,7 @@ fn open(metas: &[Value]) -> Segment {
         let document = Document { id: format!("d{number}"), text: String::new(), title, url: None, meta };
         builder.add(&document, &[], None).unwrap();
     }
-    Segment::open(1, builder.seal(1).unwrap().main).unwrap()
+    builder.seal(1).unwrap().open().unwrap()
 }
 
 #[track_caller]

@@ -85,7 +85,7 @@ impl Job {
         let (segment, fingerprint, count) = (head.u64()?, head.u32()?, head.u32()?);
         let config = VectorConfig::decode(&mut head)?;
         head.end()?;
-        let vectors = Vectors::decode(&config, frame.section(*b"VECS")?, count)?;
+        let vectors = Vectors::decode(&config, frame.section(*b"ROWS")?, count, fingerprint)?;
         Ok(Job { segment, fingerprint, vectors })
     }
 }

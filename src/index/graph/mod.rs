@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! frame of kind "GRPH" and the segment's id
-//! section HEAD  fingerprint of the segment u32 | vectors u32 | upper layers u8
+//! section HEAD  fingerprint of the vectors' blob u32 | vectors u32 | upper layers u8
 //! section UPPR  nodes of each upper layer, lowest first, varint | per node of the lowest: its chunk varint |
 //!               per layer, lowest first, per node: links varint, each a node varint
 //! section ZERO  width in bits u8 | links of each chunk varint | all links, packed, lowest bit first
@@ -51,7 +51,7 @@ impl Graph {
     /// `Corrupt` for damaged bytes and for the graph of another segment; `InvalidInput` for a segment without vectors.
     pub fn open(bytes: &[u8], segment: &Segment) -> Result<Graph> {
         let vectors = vectors(segment)?;
-        let graph = Graph::read(bytes, segment.id(), segment.fingerprint(), vectors.len());
+        let graph = Graph::read(bytes, segment.id(), vectors.fingerprint(), vectors.len());
         graph.map_err(|e| e.within(format!("graph of segment {}", segment.id())))
     }
 
@@ -73,8 +73,44 @@ impl Graph {
         self.order.len() * size_of::<u32>() + self.upper.iter().chain([&self.zero]).map(Links::bytes).sum::<usize>()
     }
 
+    /// Whether every chunk can be reached in layer zero, and no list links to its own node or to one node twice.
+    ///
+    /// # Errors
+    /// `Corrupt` if not.
+    pub fn check(&self) -> Result<()> {
+        let mut nodes = self.order.clone();
+        nodes.sort_unstable();
+        if nodes.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(Error::corrupt("a chunk that is a node twice"));
+        }
+        for links in self.upper.iter().chain([&self.zero]) {
+            for node in 0..links.len() as u32 {
+                let mut list = links.of(node).to_vec();
+                list.push(node);
+                list.sort_unstable();
+                if list.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return Err(Error::corrupt(format!("node {node} has links to itself or to one node twice")));
+                }
+            }
+        }
+        let count = self.zero.len() as u32;
+        let mut reached = Bitset::new(count);
+        let mut ahead: Vec<u32> = self.order.first().copied().or((count > 0).then_some(0)).into_iter().collect();
+        while let Some(node) = ahead.pop() {
+            if !reached.contains(node) {
+                reached.insert(node);
+                ahead.extend(self.zero.of(node).iter().filter(|&&link| !reached.contains(link)));
+            }
+        }
+        match reached.count() {
+            all if all == count => Ok(()),
+            some => Err(Error::corrupt(format!("{some} of {count} vectors can be reached"))),
+        }
+    }
+
     pub(super) fn belongs_to(&self, segment: &Segment) -> bool {
-        (self.segment, self.fingerprint) == (segment.id(), segment.fingerprint())
+        let vectors = segment.vectors().map(|vectors| vectors.fingerprint());
+        (self.segment, Some(self.fingerprint)) == (segment.id(), vectors)
     }
 
     /// Offers the `ef` nearest chunks that are allowed, in no order. Chunks that are not are passed through.
@@ -96,11 +132,11 @@ pub fn graph_job(segment: &Segment) -> Result<Vec<u8>> {
     let vectors = vectors(segment)?;
     let mut head = Writer::new();
     head.u64(segment.id());
-    head.u32(segment.fingerprint());
+    head.u32(vectors.fingerprint());
     head.u32(vectors.len() as u32);
     vectors.config().encode(&mut head);
     let mut frame = FrameWriter::new(JOB, 0);
-    frame.section(*b"HEAD", head.into_bytes()).section(*b"VECS", vectors.encode());
+    frame.section(*b"HEAD", head.into_bytes()).section(*b"ROWS", vectors.encode());
     frame.finish()
 }
 

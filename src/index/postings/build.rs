@@ -1,6 +1,6 @@
 //! Gathers the terms of chunks, in order of their ordinals, and turns them into lists by term.
 
-use super::lexicon::LexiconWriter;
+use super::lexicon::{Lexicon, LexiconWriter};
 use super::packing::{pack, width, BLOCK, SLACK};
 use super::{Bound, Encoded, Length, Posting};
 use crate::codec::{Reader, Writer};
@@ -107,9 +107,11 @@ impl PostingsBuilder {
                 lexicon.push(&term, df, lists.len() - start);
             }
         }
+        let terms = lexicon.finish();
+        let index = Lexicon::open(&terms, lists.len())?.index();
         lists.extend([0; SLACK]);
         match u32::try_from(lists.len()) {
-            Ok(_) => Ok(Encoded { lengths: lengths.into_bytes(), terms: lexicon.finish(), lists }),
+            Ok(_) => Ok(Encoded { lengths: lengths.into_bytes(), index, terms, lists }),
             Err(_) => Err(Error::limit("postings of 4 GiB in one segment")),
         }
     }

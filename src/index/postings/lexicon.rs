@@ -4,11 +4,12 @@
 //! terms varint, then per term, ascending by bytes: bytes shared with the term before varint (0 at the head of a
 //! block) | the other bytes: length varint, UTF-8 | df varint | length of its list varint
 //! ```
+//! Section LIDX lets a remote reader find the few bytes of TERM that it needs: see index.rs.
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
 
-const BLOCK: usize = 16;
+pub(super) const BLOCK: usize = 16;
 
 /// Where the postings of a term are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +67,7 @@ impl LexiconWriter {
 }
 
 /// One front-coded entry: the caller's `text` becomes the term.
-fn read(reader: &mut Reader, text: &mut String, index: u32, start: usize) -> Result<Term> {
+pub(super) fn read(reader: &mut Reader, text: &mut String, index: u32, start: usize) -> Result<Term> {
     let shared = reader.varint()?;
     let shared = usize::try_from(shared).ok().filter(|&shared| text.is_char_boundary(shared));
     text.truncate(shared.ok_or_else(|| Error::corrupt("a term that shares more than the one before has"))?);
@@ -116,8 +117,14 @@ impl Lexicon {
         Some((Reader::new(self.bytes.get(at as usize..)?), start as usize))
     }
 
+    /// Where a block begins in the section, and where the list of its first term begins.
+    pub(super) fn place(&self, block: usize) -> Option<(usize, usize)> {
+        let before = varint_len(u64::from(self.len));
+        self.blocks.get(block).map(|&(at, start)| (before + at as usize, start as usize))
+    }
+
     /// The first term of a block, not copied.
-    fn head(&self, block: usize) -> Option<&str> {
+    pub(super) fn head(&self, block: usize) -> Option<&str> {
         let (mut reader, _) = self.block(block)?;
         reader.varint().ok()?;
         reader.text().ok()
@@ -156,6 +163,10 @@ impl Lexicon {
         }
         Ok(())
     }
+}
+
+fn varint_len(value: u64) -> usize {
+    (64 - (value | 1).leading_zeros() as usize).div_ceil(7)
 }
 
 fn tiling(lists: usize) -> Error {

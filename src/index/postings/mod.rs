@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! section LENS  per chunk: body length varint, title length varint; then per chunk: norm f32
-//! section TERM  the lexicon: see lexicon.rs
+//! sections TERM, LIDX  the lexicon and its index: see lexicon.rs, index.rs
 //! section POST  the lists in order of their terms, then 8 bytes of slack. One list of df postings:
 //!   per full block of 128: last chunk - last chunk of the block before varint | payload length varint |
 //!                          greatest body frequency, greatest title frequency, least body length,
@@ -17,17 +17,20 @@
 mod build;
 mod cursor;
 mod forward;
+mod index;
 mod lexicon;
 mod packing;
 
 pub(crate) use build::{Field, PostingsBuilder};
 pub(crate) use cursor::{Bound, Cursor, END};
 pub(crate) use forward::Forward;
-pub(crate) use lexicon::{Lexicon, Term};
+pub(crate) use index::TermIndex;
+pub(crate) use lexicon::{Lexicon, LexiconWriter, Term};
 
-use crate::codec::{Frame, FrameWriter, Reader};
+use crate::codec::{Frame, Reader};
 use crate::error::{Error, Result};
-use packing::SLACK;
+pub(crate) use packing::SLACK;
+use std::sync::Arc;
 
 /// Number of terms of one chunk in each field, and its norm.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,7 +51,8 @@ pub(crate) struct Posting {
 /// The postings of a segment, verified.
 pub(crate) struct Postings {
     pub lexicon: Lexicon,
-    pub lengths: Vec<Length>,
+    /// Shared by the parts of a remote segment.
+    pub lengths: Arc<[Length]>,
     lists: Vec<u8>,
     /// Number of postings.
     pub count: usize,
@@ -63,6 +67,34 @@ impl Postings {
         let lengths = read_lengths(frame.section(*b"LENS")?, chunks)?;
         let lists = frame.section(*b"POST")?.to_vec();
         let lexicon = Lexicon::open(frame.section(*b"TERM")?, lists.len().saturating_sub(SLACK))?;
+        if frame.optional(*b"LIDX")?.is_some_and(|index| index != lexicon.index()) {
+            return Err(Error::corrupt("the index of terms contradicts them"));
+        }
+        Postings::new(lexicon, lengths.into(), lists)
+    }
+
+    /// The part of a remote segment's postings that some terms need: each with its number of postings and its list,
+    /// ascending by term.
+    pub fn of_terms<'a>(
+        lengths: Arc<[Length]>,
+        terms: impl IntoIterator<Item = (&'a str, u32, &'a [u8])>,
+    ) -> Result<Postings> {
+        let (mut lexicon, mut lists) = (LexiconWriter::default(), Vec::new());
+        for (term, df, list) in terms {
+            lexicon.push(term, df, list.len());
+            lists.extend_from_slice(list);
+        }
+        let lexicon = Lexicon::open(&lexicon.finish(), lists.len())?;
+        lists.extend([0; SLACK]);
+        Postings::new(lexicon, lengths, lists)
+    }
+
+    /// The lengths alone, of a remote segment of which no term was asked for yet.
+    pub fn without_terms(frame: &Frame, chunks: u32) -> Result<Postings> {
+        Postings::of_terms(read_lengths(frame.section(*b"LENS")?, chunks)?.into(), [])
+    }
+
+    fn new(lexicon: Lexicon, lengths: Arc<[Length]>, lists: Vec<u8>) -> Result<Postings> {
         let filled = lengths.iter().filter(|length| length.body > 0 || length.title > 0).count() as u32;
         let total = lengths
             .iter()
@@ -116,15 +148,10 @@ fn read_lengths(bytes: &[u8], chunks: u32) -> Result<Vec<Length>> {
     Ok(lengths)
 }
 
-/// What [`PostingsBuilder::seal`] made, into the frame of the segment.
+/// What [`PostingsBuilder::seal`] made: the sections of these names.
 pub(crate) struct Encoded {
     pub lengths: Vec<u8>,
+    pub index: Vec<u8>,
     pub terms: Vec<u8>,
     pub lists: Vec<u8>,
-}
-
-impl Encoded {
-    pub fn write(self, frame: &mut FrameWriter) {
-        frame.section(*b"LENS", self.lengths).section(*b"TERM", self.terms).section(*b"POST", self.lists);
-    }
 }

@@ -213,7 +213,7 @@ fn of_too_many_terms_the_rarest_count() -> Result<()> {
         let document = crate::index::Document { id: id.into(), text, title: None, url: None, meta: Default::default() };
         builder.add(&document, &chunks, None)?;
     }
-    let segment = Segment::open(1, builder.seal(1)?.main)?;
+    let segment = builder.seal(1)?.open()?;
     let terms: Vec<(String, f32)> = words.into_iter().rev().map(|word| (word, 1.0)).collect();
     let query = SparseQuery { terms: &terms, scorer: SparseScorer::BM25 };
     let legs = [Leg { segment: &segment, allowed: None }];

@@ -2,14 +2,19 @@
 //! compared with a query by kernels over the stored numbers ([`probe`]).
 //!
 //! ```text
-//! section VECS  int8, unless cosine: scale f32 per row; then the rows: f32, f16 bits or i8
+//! frame of kind "VECT" and the segment's id
+//! section HEAD  first chunk u32 | rows u32 | dimensions varint | storage u8 | metric u8
+//! section ROWS  int8, unless cosine: scale f32 per row; then the rows: f32, f16 bits or i8
 //! ```
+//! In version 1 of the format the rows are section VECS of the segment itself.
 
+mod blob;
 #[cfg(feature = "neural")]
 mod distance;
 mod probe;
 mod quantise;
 
+pub use blob::{join_vectors, seal_vectors};
 #[cfg(feature = "neural")]
 pub(crate) use distance::Distance;
 pub(crate) use probe::Probe;
@@ -65,7 +70,7 @@ impl VectorConfig {
         }
     }
 
-    /// As in a head section: dimensions varint, storage u8, metric u8.
+    /// As in head sections: dimensions varint, storage u8, metric u8.
     pub(crate) fn encode(&self, writer: &mut crate::codec::Writer) {
         writer.varint(self.dims as u64);
         writer.u8(self.storage as u8);
@@ -108,6 +113,8 @@ struct Shape {
 }
 
 pub(crate) struct Vectors {
+    /// A checksum of the blob that they came in: graphs are made for one.
+    fingerprint: u32,
     config: VectorConfig,
     rows: Rows,
     scales: Vec<f32>,
@@ -120,7 +127,7 @@ pub(crate) struct Vectors {
 impl Vectors {
     /// # Errors
     /// `Corrupt` for another length and for numbers that insertion refuses.
-    pub fn decode(config: &VectorConfig, bytes: &[u8], len: u32) -> Result<Vectors> {
+    pub fn decode(config: &VectorConfig, bytes: &[u8], len: u32, fingerprint: u32) -> Result<Vectors> {
         let len = len as usize;
         let mut reader = Reader::new(bytes);
         let scales = if config.scaled() { reader.f32s(len)? } else { Vec::new() };
@@ -142,20 +149,25 @@ impl Vectors {
         };
         let sound = sound && scales.iter().all(|&scale| (0.0..=limits::VECTOR_VALUE / 100.0).contains(&scale));
         match sound {
-            true => Ok(Vectors::new(config.clone(), rows, scales, len)),
+            true => Ok(Vectors::new(config.clone(), rows, scales, len, fingerprint)),
             false => Err(Error::corrupt("a vector with a number that no vector has")),
         }
     }
 
-    fn new(config: VectorConfig, rows: Rows, scales: Vec<f32>, len: usize) -> Vectors {
+    fn new(config: VectorConfig, rows: Rows, scales: Vec<f32>, len: usize, fingerprint: u32) -> Vectors {
         let whole = Shape { dims: config.dims, factors: Vec::new(), squares: Vec::new() };
-        let mut vectors = Vectors { config, rows, scales, len, whole: Arc::new(whole), prefix: Mutex::new(None) };
+        let (whole, prefix) = (Arc::new(whole), Mutex::new(None));
+        let mut vectors = Vectors { fingerprint, config, rows, scales, len, whole, prefix };
         vectors.whole = Arc::new(vectors.measure(vectors.config.dims));
         vectors
     }
 
     pub fn config(&self) -> &VectorConfig {
         &self.config
+    }
+
+    pub fn fingerprint(&self) -> u32 {
+        self.fingerprint
     }
 
     /// Number of rows.

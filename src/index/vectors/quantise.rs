@@ -59,6 +59,10 @@ impl VectorsBuilder {
         Ok(VectorsBuilder { config: config.clone(), rows, scales: Vec::new() })
     }
 
+    pub fn config(&self) -> &VectorConfig {
+        &self.config
+    }
+
     /// Whether these are `count` rows that [`VectorsBuilder::push`] takes.
     pub fn check(&self, rows: &[f32], count: usize) -> Result<()> {
         if Some(rows.len()) != count.checked_mul(self.config.dims) {

@@ -1,43 +1,69 @@
 use super::*;
 use crate::error::ErrorKind;
+use crate::store::{Numbered, Part, Tombstones};
 use proptest::collection::vec;
 use proptest::option::of;
 use proptest::prelude::*;
 
+/// Without a fingerprint, which names then do not show.
+fn blob(bytes: u64) -> Blob {
+    Blob { bytes, sum: None }
+}
+
+fn numbered(number: u64, bytes: u64) -> Option<Numbered> {
+    Some(Numbered { number, blob: blob(bytes) })
+}
+
 fn entry(id: u64) -> SegmentEntry {
     let tombstones = Tombstones::new(10);
-    SegmentEntry { id, docs: 10, chunks: 20, main_bytes: 3, pages: vec![1, 2], graph: None, tombstones }
+    let (pages, main) = (vec![blob(1), blob(2)], blob(3));
+    SegmentEntry { id, docs: 10, chunks: 20, head: 2, main, pages, vectors: None, graph: None, tombstones }
 }
 
 /// The blobs of a segment, in the sizes that its entry states.
 fn blobs(entry: &SegmentEntry) -> Vec<(String, Vec<u8>)> {
-    entry.blobs().map(|(name, bytes)| (name, vec![7; bytes as usize])).collect()
+    entry.blobs().map(|(name, blob)| (name, vec![7; blob.bytes as usize])).collect()
+}
+
+fn model(name: &str, dims: usize) -> EmbedderInfo {
+    EmbedderInfo { name: name.into(), digest: "d1".into(), dims, max_tokens: 256 }
 }
 
 fn sample() -> Manifest {
     let mut second = entry(5);
-    second.graph = Some(GraphEntry { number: 2, bytes: 99 });
+    second.graph = numbered(2, 99);
+    second.vectors = numbered(1, 50);
     second.tombstones.insert(3);
     Manifest {
         generation: 9,
         next_id: 6,
         settings: serde_json::json!({ "language": "en", "k1": 1.2 }),
-        embedder: Some(EmbedderInfo { name: "m".into(), digest: "d1".into(), dims: 384, max_tokens: 256 }),
+        embedder: Some(model("m", 384)),
         segments: vec![entry(4), second],
+        pending: Some(Pending {
+            embedder: model("n", 12),
+            run: 8,
+            segments: vec![(4, vec![Part { rows: 15, blob: blob(9) }, Part { rows: 5, blob: blob(8) }])],
+        }),
         retired: vec![Retired { name: "seg-1".into(), since: 8 }],
     }
 }
 
+fn any_blob() -> impl Strategy<Value = Blob> {
+    (1u64.., of(any::<u32>())).prop_map(|(bytes, sum)| Blob { bytes, sum })
+}
+
 fn any_entry() -> impl Strategy<Value = SegmentEntry> {
-    let graph = of((any::<u32>(), 1u64..).prop_map(|(number, bytes)| GraphEntry { number, bytes }));
+    let numbered = || of((any::<u64>(), any_blob()).prop_map(|(number, blob)| Numbered { number, blob }));
     let marks = vec(0u32..300, 0..300);
-    (0u32..300, any::<u32>(), 1u64.., vec(1u32.., 0..5), graph, marks).prop_map(
-        |(docs, chunks, main_bytes, pages, graph, marks)| {
+    (0u32..300, any::<u32>(), any_blob(), vec(any_blob(), 0..5), numbered(), numbered(), marks).prop_map(
+        |(docs, chunks, main, pages, vectors, graph, marks)| {
             let mut tombstones = Tombstones::new(docs);
             for mark in marks {
                 tombstones.insert(mark);
             }
-            SegmentEntry { id: 0, docs, chunks, main_bytes, pages, graph, tombstones }
+            let head = main.bytes.min(77) as u32;
+            SegmentEntry { id: 0, docs, chunks, head, main, pages, vectors, graph, tombstones }
         },
     )
 }
@@ -54,7 +80,11 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
                 .enumerate()
                 .map(|(at, since)| Retired { name: format!("gone-{at}"), since: since % generation + 1 });
             let (next_id, retired) = (base + segments.len() as u64, retired.collect());
-            Manifest { generation, next_id, settings, embedder, segments, retired }
+            let parts = |entry: &SegmentEntry| vec![Part { rows: entry.chunks.max(1), blob: entry.main }];
+            let begun = segments.iter().filter(|entry| entry.chunks > 0).map(|entry| (entry.id, parts(entry)));
+            let embed = |embedder| Pending { embedder, run: base, segments: begun.collect() };
+            let pending = embedder.clone().map(embed);
+            Manifest { generation, next_id, settings, embedder, segments, pending, retired }
         },
     )
 }
@@ -82,7 +112,7 @@ proptest! {
         let at = at.index(segments.len());
         segments[at] = value;
         let mut bad = FrameWriter::new(KIND, 9);
-        for tag in [HEAD, SETTINGS, EMBEDDER, RETIRED] {
+        for tag in [HEAD, SETTINGS, EMBEDDER, PENDING, RETIRED] {
             bad.section(tag, frame.section(tag).unwrap().to_vec());
         }
         bad.section(SEGMENTS, segments);
@@ -107,7 +137,7 @@ fn every_truncation_and_every_flipped_bit_is_noticed() {
 #[test]
 fn a_newer_format_says_so() {
     let mut bytes = sample().encode().unwrap();
-    bytes[6] = 2;
+    bytes[6] = 99;
     let error = Manifest::decode(&bytes).unwrap_err();
     assert_eq!(error.kind, ErrorKind::FormatTooNew);
     assert!(error.context.starts_with("manifest: "), "{error}");
@@ -134,11 +164,15 @@ fn the_rules_hold_in_every_manifest() {
     refused(|m| m.segments[1].id = 4, "segment 4 appears twice");
     refused(|m| m.next_id = 5, "not below 5");
     refused(|m| m.segments[0].docs = 11, "segment 4: tombstones of 10 documents, 11 there");
-    refused(|m| m.segments[0].main_bytes = 0, "no bytes");
-    refused(|m| m.segments[0].pages[1] = 0, "no bytes");
-    refused(|m| m.segments[1].graph = Some(GraphEntry { number: 1, bytes: 0 }), "no bytes");
+    refused(|m| m.segments[0].main.bytes = 0, "a head of 2 bytes");
+    refused(|m| m.segments[0].pages[1] = blob(0), "no bytes");
+    refused(|m| m.segments[1].graph = numbered(1, 0), "no bytes");
     refused(|m| m.embedder.as_mut().unwrap().dims = 0, "0 dimensions");
     refused(|m| m.embedder.as_mut().unwrap().dims = limits::VECTOR_DIMS + 1, "dimensions");
+    refused(|m| m.pending.as_mut().unwrap().embedder.dims = 0, "0 dimensions");
+    refused(|m| m.pending.as_mut().unwrap().segments[0].0 = 3, "pending vectors of segment 3");
+    refused(|m| m.segments[0].chunks = 19, "pending vectors of segment 4");
+    refused(|m| m.pending.as_mut().unwrap().segments[0].1[0].blob.bytes = 0, "no bytes");
     refused(|m| m.retired[0].since = 10, "retired since generation 10");
     refused(|m| m.retired[0].since = 0, "retired since generation 0");
     refused(|m| m.retired[0].name = "seg-4".into(), "live");
@@ -153,9 +187,8 @@ fn segments_that_declare_more_documents_than_allowed_cost_no_memory() {
     for id in 0..100_000 {
         let docs = if id < 2 { 1 << 23 } else { u32::MAX };
         writer.u64(id);
-        [docs, 0].iter().for_each(|&number| writer.u32(number));
-        writer.u64(1);
-        writer.raw(&[0, 0]);
+        [docs, 0, 0].iter().for_each(|&number| writer.u32(number));
+        writer.raw(&[1, 0, 0, 0, 0]);
         writer.varint(docs.into());
         writer.raw(&[0, 0]);
     }
@@ -200,7 +233,7 @@ fn a_new_graph_retires_the_old_one_and_tombstones_write_no_blob() {
     let mut next = current.clone();
     next.segments[0].tombstones.insert(0);
     assert_eq!(next.segments[0].live_docs(), 9);
-    next.segments[1].graph = Some(GraphEntry { number: 3, bytes: 4 });
+    next.segments[1].graph = numbered(3, 4);
     let commit = next.commit(&current, vec![("seg-5-g3".into(), vec![0; 4])]).unwrap();
     assert_eq!(commit.delete, ["seg-1"]);
     assert_eq!(next.retired, [Retired { name: "seg-5-g2".into(), since: 10 }]);
@@ -227,7 +260,7 @@ fn a_commit_puts_exactly_what_is_new() {
     miscommitted(add, [good.clone(), vec![("seg-7".into(), vec![])]].concat(), "seg-7 of 0 bytes");
     miscommitted(|_| (), vec![("seg-4".into(), vec![0; 3])], "seg-4 of 3 bytes");
     // A blob is never written again, neither with other bytes nor after it was retired.
-    miscommitted(|m| m.segments[0].main_bytes = 8, vec![("seg-4".into(), vec![0; 8])], "\"seg-4\" retired");
+    miscommitted(|m| m.segments[0].main = blob(8), vec![("seg-4".into(), vec![0; 8])], "\"seg-4\" retired");
     let revive = |manifest: &mut Manifest| manifest.segments.push(SegmentEntry { pages: vec![], ..entry(1) });
     miscommitted(revive, vec![("seg-1".into(), vec![0; 3])], "\"seg-1\" appears twice");
     let flood = |manifest: &mut Manifest| {
@@ -239,7 +272,17 @@ fn a_commit_puts_exactly_what_is_new() {
 
 #[test]
 fn orphans_are_what_nobody_names() {
-    let list = ["seg-1", "seg-4", "seg-4-t0", "seg-4-t2", "seg-5-g1", "seg-5-g2", "seg-6"];
+    let list = ["seg-1", "seg-4", "seg-4-p8-0", "seg-4-t0", "seg-4-t2", "seg-5-g1", "seg-5-g2", "seg-5-v1", "seg-6"];
     let list = list.map(|name| (name.to_string(), 1));
     assert_eq!(sample().orphans(&list), ["seg-4-t2", "seg-5-g1", "seg-6"]);
+}
+
+#[test]
+fn names_carry_the_fingerprint_where_it_is_known() {
+    let summed = |bytes, sum| Blob { bytes, sum: Some(sum) };
+    let vectors = Some(Numbered { number: 9, blob: summed(4, 0xab) });
+    let entry = SegmentEntry { main: summed(3, 1), pages: vec![summed(1, 2)], vectors, ..entry(4) };
+    let names: Vec<String> = entry.blobs().map(|(name, _)| name).collect();
+    assert_eq!(names, ["seg-4-00000001", "seg-4-t0-00000002", "seg-4-v9-000000ab"]);
+    assert_eq!(sample().pending.unwrap().names(4), ["seg-4-p8-0", "seg-4-p8-15"]);
 }

@@ -1,0 +1,158 @@
+//! From a manifest to a snapshot: segments that are open stay open, others are read and checked. What cannot be read is
+//! left out and reported: a graph costs speed, vectors cost the vector leg, and only a broken segment costs documents.
+
+use super::{Access, Engine};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{Graph, Lazy, Page, Segment};
+use crate::search::snapshot::{Snapshot, View};
+use crate::store::{Blob, Manifest, SegmentEntry};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// Whether the fault is in what is stored, so that the rest may still be good.
+pub(super) fn is_damage(error: &Error) -> bool {
+    use ErrorKind::{Corrupt, FormatTooNew, FormatTooOld, NotFound};
+    matches!(error.kind, Corrupt | NotFound | FormatTooNew | FormatTooOld)
+}
+
+impl Engine {
+    /// Makes a generation current. `fresh` is a segment that was just written.
+    pub(super) async fn adopt(&self, manifest: Manifest, fresh: Option<Segment>) -> Result<()> {
+        let before = self.snapshot();
+        let (mut views, mut broken) = (Vec::new(), Vec::new());
+        for entry in &manifest.segments {
+            let mut report =
+                |error: Error| broken.push((entry.id, Rc::new(error.within(format!("segment {}", entry.id)))));
+            let known = before.views.iter().find(|view| (view.entry.id, view.entry.main) == (entry.id, entry.main));
+            let fresh = fresh.as_ref().filter(|segment| segment.id() == entry.id);
+            match self.view(entry, known, fresh, &mut report).await {
+                Ok(view) => views.push(view),
+                Err(error) if is_damage(&error) => report(error),
+                Err(error) => return Err(error),
+            }
+        }
+        *self.snapshot.borrow_mut() = Rc::new(Snapshot { manifest: Rc::new(manifest), views, broken });
+        Ok(())
+    }
+
+    async fn view(
+        &self,
+        entry: &SegmentEntry,
+        known: Option<&View>,
+        fresh: Option<&Segment>,
+        report: &mut dyn FnMut(Error),
+    ) -> Result<View> {
+        if let Some(view) = known.filter(|view| *view.entry == *entry) {
+            return Ok(view.clone());
+        }
+        if self.access == Access::Remote && entry.head > 0 {
+            return self.remote_view(entry, known).await;
+        }
+        let same_vectors = known.filter(|view| view.entry.vectors == entry.vectors);
+        let segment = match (same_vectors, fresh) {
+            (Some(view), _) => Rc::clone(&view.segment),
+            (None, Some(segment)) => Rc::new(segment.clone()),
+            (None, None) => {
+                let segment = match known {
+                    Some(view) => (*view.segment).clone().without_vectors(),
+                    None => Segment::open(entry.id, &self.blob(&entry.main_name(), &entry.main).await?)?,
+                };
+                Rc::new(self.with_vectors(segment, entry, report).await?)
+            }
+        };
+        if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
+            return Err(Error::corrupt("the segment does not hold what the manifest says"));
+        }
+        let graph = match same_vectors.filter(|view| view.entry.graph == entry.graph) {
+            Some(view) => view.graph.clone(),
+            None => degraded(self.graph(&segment, entry).await, report)?.flatten(),
+        };
+        Ok(View::new(segment, graph, entry))
+    }
+
+    async fn with_vectors(
+        &self,
+        segment: Segment,
+        entry: &SegmentEntry,
+        report: &mut dyn FnMut(Error),
+    ) -> Result<Segment> {
+        let (Some(name), Some(vectors)) = (entry.vectors_name(), entry.vectors) else { return Ok(segment) };
+        let read = async || segment.with_vectors(&self.blob(&name, &vectors.blob).await?);
+        // What is in a segment of version 1 may be another model's.
+        Ok(degraded(read().await, report)?.unwrap_or_else(|| segment.without_vectors()))
+    }
+
+    async fn graph(&self, segment: &Segment, entry: &SegmentEntry) -> Result<Option<Rc<Graph>>> {
+        let (Some(name), Some(graph)) = (entry.graph_name(), entry.graph) else { return Ok(None) };
+        if segment.config().vectors.is_none() {
+            return Ok(None);
+        }
+        let bytes = self.blob(&name, &graph.blob).await?;
+        Graph::open(&bytes, segment).map(|graph| Some(Rc::new(graph)))
+    }
+
+    /// Only the head of the segment is read.
+    async fn remote_view(&self, entry: &SegmentEntry, known: Option<&View>) -> Result<View> {
+        let lazy = match known.filter(|view| view.entry.vectors == entry.vectors).and_then(|view| view.lazy.clone()) {
+            Some(lazy) => lazy,
+            None => {
+                let head = self.store.read_range(&entry.main_name(), 0..u64::from(entry.head)).await?;
+                Rc::new(Lazy::open(entry.id, &head, entry.main.bytes as usize)?)
+            }
+        };
+        let segment = lazy.segment();
+        if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
+            return Err(Error::corrupt("the segment does not hold what the manifest says"));
+        }
+        Ok(View { lazy: Some(lazy), ..View::new(Rc::new(segment), None, entry) })
+    }
+
+    /// A blob, if it is the one that the manifest names.
+    pub(super) async fn blob(&self, name: &str, expected: &Blob) -> Result<Vec<u8>> {
+        let bytes = self.store.read(name).await?;
+        expected.check(&bytes).map_err(|error| error.within(format!("blob {name}")))?;
+        Ok(bytes)
+    }
+
+    /// The page that holds a document's text, from memory or from the store.
+    pub(super) async fn page(&self, view: &View, doc: u32) -> Result<Rc<Page>> {
+        let (segment, number) = (view.segment.id(), view.segment.page_of(doc)?);
+        if let Some(page) = self.pages.borrow_mut().get(&(segment, number)) {
+            return Ok(page);
+        }
+        self.fresh_page(&view.entry, &view.segment, number).await
+    }
+
+    /// A page from the store; it is kept in memory.
+    pub(super) async fn fresh_page(&self, entry: &SegmentEntry, segment: &Segment, number: u32) -> Result<Rc<Page>> {
+        let missing = || Error::corrupt(format!("segment {} has no page {number}", entry.id));
+        let blob = entry.pages.get(number as usize).ok_or_else(missing)?;
+        let bytes = self.blob(&entry.page_name(number as usize), blob).await?;
+        let page = Rc::new(Page::open(segment, number, &bytes)?);
+        self.pages.borrow_mut().put((entry.id, number), Rc::clone(&page), bytes.len());
+        Ok(page)
+    }
+
+    /// Part of the text of a document; `None`: all of it.
+    pub(super) async fn text(&self, view: &View, doc: u32, span: Option<Range<usize>>) -> Result<String> {
+        if let Some(lazy) = &view.lazy {
+            return self.remote_text(view, lazy, doc, span).await;
+        }
+        let page = self.page(view, doc).await?;
+        let text = page.text(&view.segment, doc)?;
+        let part = text.get(span.unwrap_or(0..text.len()));
+        Ok(part.ok_or_else(|| Error::corrupt("a chunk that ends within a character"))?.to_owned())
+    }
+}
+
+/// Damage to a part that can be done without is reported, and the part is missing.
+fn degraded<T>(read: Result<T>, report: &mut dyn FnMut(Error)) -> Result<Option<T>> {
+    match read {
+        Ok(part) => Ok(Some(part)),
+        Err(error) if is_damage(&error) => {
+            report(error);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,174 @@
+//! Reading a published collection in parts. What a query needs is known from the heads of its segments: some blocks of
+//! the lexicon, the lists of its terms, the columns if it filters, the vectors if it compares them, and the blocks of
+//! text that hold its hits. Each is fetched once, verified, and kept.
+
+use super::{load::is_damage, Access, Engine};
+use crate::codec::blocks::BLOCK;
+use crate::codec::Blocks;
+use crate::error::{Error, Result};
+use crate::index::{Lazy, Segment};
+use crate::search::retrieve::Candidate;
+use crate::search::snapshot::{Snapshot, View};
+use futures_util::future::try_join_all;
+use std::collections::{BTreeSet, HashMap};
+use std::ops::Range;
+use std::rc::Rc;
+
+/// What one query will look at.
+pub(super) struct Needs<'a> {
+    pub terms: &'a [(String, f32)],
+    pub columns: bool,
+    pub vectors: bool,
+}
+
+impl Engine {
+    /// The snapshot with everything at hand that a query needs.
+    pub(super) async fn equipped(&self, snapshot: Rc<Snapshot>, needs: &Needs<'_>) -> Result<Rc<Snapshot>> {
+        if snapshot.views.iter().all(|view| view.lazy.is_none()) {
+            return Ok(snapshot);
+        }
+        let equip = async |view: &View| match &view.lazy {
+            Some(lazy) => {
+                let segment = Rc::new(self.equip(view, lazy, needs).await?);
+                Ok(View { segment, ..view.clone() })
+            }
+            None => Ok(view.clone()),
+        };
+        let views = try_join_all(snapshot.views.iter().map(equip)).await?;
+        Ok(Rc::new(Snapshot { views, ..(*snapshot).clone() }))
+    }
+
+    async fn equip(&self, view: &View, lazy: &Lazy, needs: &Needs<'_>) -> Result<Segment> {
+        let name = view.entry.main_name();
+        if let Some(place) = lazy.columns_place().filter(|_| needs.columns) {
+            let range = place.start as u64..(place.start + place.length) as u64;
+            lazy.take_columns(&self.store.read_range(&name, range).await?)?;
+        }
+        if let (true, Some(vectors), Some(blob)) = (needs.vectors, view.entry.vectors, view.entry.vectors_name()) {
+            if lazy.segment().config().vectors.is_none() {
+                lazy.take_vectors(&self.blob(&blob, &vectors.blob).await?)?;
+            }
+        }
+        let wanted: Vec<(&str, &Blocks, Range<usize>)> = needs
+            .terms
+            .iter()
+            .filter_map(|(term, _)| lazy.term_part(term).map(|(run, part)| (term.as_str(), run, part)))
+            .collect();
+        if let Some((_, run, _)) = wanted.first() {
+            let parts: Vec<Range<usize>> = wanted.iter().map(|(.., part)| part.clone()).collect();
+            let entries = self.parts(&name, run, &parts).await?;
+            let mut found = Vec::new();
+            for ((term, ..), bytes) in wanted.iter().zip(&entries) {
+                match lazy.find(term, bytes)? {
+                    Some((df, run, list)) => found.push((*term, df, run, list)),
+                    None => lazy.learn(term, None),
+                }
+            }
+            if let Some((_, _, run, _)) = found.first() {
+                let parts: Vec<Range<usize>> = found.iter().map(|(.., list)| list.clone()).collect();
+                let lists = self.parts(&name, run, &parts).await?;
+                for ((term, df, ..), list) in found.iter().zip(lists) {
+                    lazy.learn(term, Some((*df, list)));
+                }
+            }
+        }
+        lazy.with_terms(needs.terms.iter().map(|(term, _)| term.as_str()))
+    }
+
+    pub(super) async fn remote_text(
+        &self,
+        view: &View,
+        lazy: &Lazy,
+        doc: u32,
+        span: Option<Range<usize>>,
+    ) -> Result<String> {
+        let (page, part) = text_place(view, doc, span)?;
+        let bytes = self.parts(&view.entry.page_name(page as usize), lazy.page(page)?, &[part]).await?.concat();
+        String::from_utf8(bytes).map_err(|error| Error::corrupt("text that is not UTF-8").with_source(error))
+    }
+
+    /// Fetches the texts of all hits at once, so that showing them one after the other waits for none.
+    pub(super) async fn fetch_texts(&self, snapshot: &Snapshot, candidates: &[&Candidate]) -> Result<()> {
+        let fetch = async |candidate: &&Candidate| {
+            let view = &snapshot.views[candidate.place.view as usize];
+            let chunk = view.segment.chunk(candidate.place.chunk)?;
+            match &view.lazy {
+                Some(lazy) => self.remote_text(view, lazy, chunk.doc, Some(chunk.span)).await.map(drop),
+                None => Ok(()),
+            }
+        };
+        try_join_all(candidates.iter().map(fetch)).await.map(drop)
+    }
+
+    /// Parts of one run of a blob. The blocks that are not here yet are fetched at once, neighbours together.
+    async fn parts(&self, blob: &str, run: &Blocks, parts: &[Range<usize>]) -> Result<Vec<Vec<u8>>> {
+        let key = |block: usize| (blob.to_owned(), run.place(&(block..block)).start);
+        let (mut here, mut missing) = (HashMap::new(), BTreeSet::new());
+        for part in parts {
+            for block in run.covering(part)? {
+                match self.blocks.borrow_mut().get(&key(block)) {
+                    Some(bytes) => drop(here.insert(block, bytes)),
+                    None => drop(missing.insert(block)),
+                }
+            }
+        }
+        let fetch = async |blocks: Range<usize>| {
+            let place = run.place(&blocks);
+            let bytes = self.store.read_range(blob, place.start as u64..place.end as u64).await?;
+            let mut fetched = Vec::new();
+            for (block, bytes) in blocks.zip(bytes.chunks(BLOCK)) {
+                run.check(block, bytes).map_err(|error| error.within(format!("blob {blob}")))?;
+                let bytes = Rc::new(bytes.to_vec());
+                self.blocks.borrow_mut().put(key(block), Rc::clone(&bytes), bytes.len());
+                fetched.push((block, bytes));
+            }
+            Ok(fetched)
+        };
+        here.extend(try_join_all(neighbours(&missing).into_iter().map(fetch)).await?.into_iter().flatten());
+        let cut = |part: &Range<usize>| {
+            let mut bytes = Vec::with_capacity(part.len());
+            for block in run.covering(part)? {
+                let before = block * BLOCK;
+                let within = part.start.max(before) - before..part.end.min(before + BLOCK) - before;
+                let found = here.get(&block).and_then(|block| block.get(within));
+                bytes
+                    .extend_from_slice(found.ok_or_else(|| Error::internal(format!("block {block} was not fetched")))?);
+            }
+            Ok(bytes)
+        };
+        parts.iter().map(cut).collect()
+    }
+
+    /// Runs a read, and once more if it met damage and the published collection turns out to have been replaced.
+    pub(super) async fn on_current<T>(&self, work: impl AsyncFn() -> Result<T>) -> Result<T> {
+        match work().await {
+            Err(error) if self.access == Access::Remote && is_damage(&error) => match self.refresh().await? {
+                true => work().await,
+                false => Err(error),
+            },
+            done => done,
+        }
+    }
+}
+
+/// Page, and bytes of its text.
+fn text_place(view: &View, doc: u32, span: Option<Range<usize>>) -> Result<(u32, Range<usize>)> {
+    let found = view.segment.doc(doc)?;
+    let part = match span {
+        Some(span) => found.text.start + span.start..found.text.start + span.end,
+        None => found.text,
+    };
+    Ok((found.page, part))
+}
+
+/// Ranges of numbers without a gap.
+fn neighbours(numbers: &BTreeSet<usize>) -> Vec<Range<usize>> {
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some(last) if last.end == number => last.end += 1,
+            _ => ranges.push(number..number + 1),
+        }
+    }
+    ranges
+}

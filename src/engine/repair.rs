@@ -1,0 +1,134 @@
+//! Dropping what is broken, and saying what was lost. What can be rescued is: documents whose text is whole are copied
+//! out of a segment that lost a page, a segment that lost its vectors stays for lexical search until it is embedded
+//! anew, and a lost graph is built again by maintenance.
+
+use super::services::Services;
+use super::verify::{Inspected, Verification};
+use super::Engine;
+use crate::error::Result;
+use crate::index::SegmentBuilder;
+use crate::store::{Manifest, SegmentEntry};
+use serde::Serialize;
+use std::collections::HashMap;
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Repair {
+    /// What was done, one sentence each; empty when nothing was wrong.
+    pub actions: Vec<String>,
+    /// Documents that are gone.
+    pub lost: usize,
+    /// Their ids, where they could still be read.
+    pub lost_ids: Vec<String>,
+    /// Chunks that lost their vector: they are found by words only, until `reembed`.
+    pub without_vectors: u64,
+}
+
+impl Engine {
+    /// Makes the collection whole again, in one commit.
+    pub async fn repair(&self, services: &Services<'_>) -> Result<Repair> {
+        self.check_writable()?;
+        let _writer = self.writer.lock().await;
+        let snapshot = self.snapshot();
+        let mut manifest = (*snapshot.manifest).clone();
+        let (mut repair, mut put) = (Repair::default(), Vec::new());
+        let mut places: HashMap<String, (u64, u32)> = HashMap::new();
+        for entry in &snapshot.manifest.segments {
+            let inspected = self.inspect(entry, &mut Verification::default(), services).await?;
+            repair.mend(&mut manifest, entry, &inspected);
+            repair.bury_older_copies(&mut manifest, entry, &inspected, &mut places);
+            if let (Some(segment), false) = (&inspected.segment, inspected.pages.is_empty()) {
+                let mut builder = SegmentBuilder::new(segment.config())?;
+                let tombstones = manifest.segment(entry.id).map(|entry| entry.tombstones.clone()).unwrap_or_default();
+                for doc in (0..segment.docs()).filter(|&doc| !tombstones.contains(doc)) {
+                    let found = segment.doc(doc)?;
+                    if inspected.pages.contains(&found.page) {
+                        repair.lost += 1;
+                        repair.lost_ids.push(found.id.to_owned());
+                        continue;
+                    }
+                    let page = self.fresh_page(entry, segment, found.page).await?;
+                    builder.copy(segment, doc, page.text(segment, doc)?, None)?;
+                }
+                manifest.segments.retain(|kept| kept.id != entry.id);
+                if !builder.is_empty() {
+                    put.extend(self.append(&mut manifest, &snapshot, builder)?.1);
+                }
+                let pages = inspected.pages.len();
+                repair
+                    .actions
+                    .push(format!("segment {}: {pages} pages of text are lost, the rest was copied", entry.id));
+            }
+        }
+        if self.drop_pending(&mut manifest).await? {
+            repair.actions.push("the vectors of another model that were being prepared begin anew".to_owned());
+        }
+        if !repair.actions.is_empty() {
+            self.commit(&snapshot, manifest, put, None).await?;
+        }
+        Ok(repair)
+    }
+
+    /// Whether the parts of a change to another model are damaged; then they go.
+    async fn drop_pending(&self, manifest: &mut Manifest) -> Result<bool> {
+        let mut damaged = false;
+        for (name, blob) in manifest.pending.iter().flat_map(|pending| pending.all_blobs()) {
+            damaged |= match self.blob(&name, &blob).await.and_then(|bytes| super::verify::frame_is_whole(&bytes)) {
+                Ok(()) => false,
+                Err(error) => super::verify::damage(error).map(|_| true)?,
+            };
+        }
+        let gone = manifest
+            .pending
+            .as_ref()
+            .is_some_and(|pending| pending.segments.iter().any(|(id, _)| manifest.segment(*id).is_none()));
+        if damaged || gone {
+            manifest.pending = None;
+        }
+        Ok(damaged)
+    }
+}
+
+impl Repair {
+    /// Takes out of the manifest what cannot be read.
+    fn mend(&mut self, manifest: &mut Manifest, entry: &SegmentEntry, inspected: &Inspected) {
+        let why = inspected.problems.first().map_or("", String::as_str);
+        if inspected.segment.is_none() {
+            manifest.segments.retain(|kept| kept.id != entry.id);
+            self.lost += entry.live_docs() as usize;
+            self.actions.push(format!("segment {} with {} documents was dropped: {why}", entry.id, entry.live_docs()));
+            return;
+        }
+        let Some(kept) = manifest.segments.iter_mut().find(|kept| kept.id == entry.id) else { return };
+        if inspected.vectors_lost {
+            (kept.vectors, kept.graph) = (None, None);
+            self.without_vectors += u64::from(entry.chunks);
+            self.actions.push(format!("segment {}: {} vectors were dropped: {why}", entry.id, entry.chunks));
+        } else if inspected.graph_lost {
+            kept.graph = None;
+            self.actions.push(format!("segment {}: its graph was dropped and will be built again: {why}", entry.id));
+        }
+    }
+
+    /// Of a document that is there twice, the one in the later segment stays.
+    fn bury_older_copies(
+        &mut self,
+        manifest: &mut Manifest,
+        entry: &SegmentEntry,
+        inspected: &Inspected,
+        places: &mut HashMap<String, (u64, u32)>,
+    ) {
+        let Some(segment) = &inspected.segment else { return };
+        for doc in (0..segment.docs()).filter(|&doc| !entry.tombstones.contains(doc)) {
+            let Ok(found) = segment.doc(doc) else { continue };
+            let here = (entry.id, doc);
+            let Some(other) = places.insert(found.id.to_owned(), here) else { continue };
+            let older = other.min(here);
+            places.insert(found.id.to_owned(), other.max(here));
+            let kept = manifest.segments.iter_mut().find(|kept| kept.id == older.0);
+            if kept.is_some_and(|kept| kept.tombstones.insert(older.1)) {
+                self.actions.push(format!("document {:.60?}: the older of two copies was deleted", found.id));
+            }
+        }
+    }
+}
