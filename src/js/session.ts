@@ -12,6 +12,12 @@ import type { Document, Meta, ProgressEvent } from "./types.js";
 import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
 import { PATIENCE, Writer, type Turn } from "./writer.js";
 
+/**
+ * Milliseconds after opening at which the model is loaded although nobody needs it yet. Loading keeps this worker busy
+ * for a few hundred, and the first search, which may be lexical, should not wait for that.
+ */
+const WARM_UP = 100;
+
 /** A call in progress, of the page or of our own maintenance. */
 interface Running {
   context: CallContext;
@@ -43,6 +49,7 @@ export class Session {
   /** Another tab has committed since we last looked. */
   #stale = false;
   #destroyed = false;
+  #warmUp: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(setup: Setup, storage: Setup["storage"], compute: Compute, host: Peer<HostMethods>) {
     this.storage = storage;
@@ -71,7 +78,7 @@ export class Session {
     });
     if (storage === "indexeddb") session.#tabs = new Tabs(setup.name, (news) => session.#hear(news));
     // Lexical search can begin; the weights of a cached model follow. What goes wrong, the first use will report.
-    session.#embedder?.model().catch(() => {});
+    session.#warmUp = setTimeout(() => session.#embedder?.model().catch(() => {}), WARM_UP);
     return session;
   }
 
@@ -100,6 +107,7 @@ export class Session {
 
   /** Running calls are aborted; what they have committed stays. */
   async close(): Promise<void> {
+    clearTimeout(this.#warmUp);
     this.#tabs?.close();
     this.#maintenance.stop();
     this.#cancel(new NearfieldError("Aborted", "the collection was closed"));
