@@ -12,6 +12,8 @@ const ENOUGH = 0.99;
 const EFFORTS = [10, 20, 40, 80, 160, 320, 640];
 /** A query is short, so many are timed together. */
 const CALLS = 1000;
+/** Milliseconds; slow ones are known well enough from fewer. */
+const LIMIT = 3000;
 const BUILD_MINUTES = 12;
 
 const PEERS = [
@@ -55,7 +57,7 @@ async function compare(bench, count, method, entrants, truth) {
   const times = await interleaved(
     bench.rounds,
     Object.fromEntries(
-      admitted.map(({ name, contender, ef }) => [name, async () => (await contender.call("query", { k: K, ef, calls: CALLS })).ms]),
+      admitted.map(({ name, contender, ef }) => [name, () => contender.call("time", { k: K, ef, calls: CALLS, limit: LIMIT })]),
     ),
   );
   const [ours, ...peers] = admitted;
@@ -80,8 +82,7 @@ async function compare(bench, count, method, entrants, truth) {
 async function tune({ contender, tunable }, truth) {
   let best;
   for (const ef of tunable ? EFFORTS : [undefined]) {
-    const { found } = await contender.call("query", { k: K, ef });
-    best = { ef, share: recall(found, truth) };
+    best = { ef, share: recall(await contender.call("find", { k: K, ef }), truth) };
     if (best.share >= ENOUGH) break;
   }
   return best;

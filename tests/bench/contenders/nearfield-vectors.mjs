@@ -39,7 +39,7 @@ const index = {
   },
 
   async find(_query, k, ef, i) {
-    const { hits } = await engine.search(3, String(i), { mode: "dense", k, text: false, ...(ef && { ef }) });
+    const { hits } = await engine.search(3, String(i), { mode: "dense", k, depth: k, text: false, ...(ef && { ef }) });
     return hits.map(({ id }) => Number(id));
   },
 };

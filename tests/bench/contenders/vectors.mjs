@@ -56,17 +56,24 @@ export function vectorMethods(index) {
       return performance.now() - start;
     },
 
-    /** The ids of the `k` nearest of each query, and milliseconds of a query, over at least `calls` of them. */
-    async query({ k, ef, calls = 0 }) {
+    /** The ids of the `k` nearest of each query. */
+    async find({ k, ef }) {
       await index.setEf?.(ef);
       const found = [];
       for (let i = 0; i < made.asked; i++) found.push(await index.find(row(made.queries, i), k, ef, i));
-      const rounds = Math.ceil(calls / made.asked);
+      return found;
+    },
+
+    /** Milliseconds of a query, on average over `calls` of them, or fewer where those would take more than `limit`. */
+    async time({ k, ef, calls, limit }) {
+      await index.setEf?.(ef);
       const start = performance.now();
-      for (let round = 0; round < rounds; round++) {
-        for (let i = 0; i < made.asked; i++) await index.find(row(made.queries, i), k, ef, i);
+      let done = 0;
+      while (done < calls && performance.now() - start < limit) {
+        const i = done++ % made.asked;
+        await index.find(row(made.queries, i), k, ef, i);
       }
-      return { found, ms: rounds > 0 ? (performance.now() - start) / (rounds * made.asked) : undefined };
+      return (performance.now() - start) / done;
     },
   };
 }
