@@ -150,10 +150,10 @@ async function add(sources) {
     report: (job) => state.set({ job: { ...job, stopping: running?.signal.aborted ?? false } }),
     stored: () => refresh().catch(() => {}),
   });
+  await refresh().catch((error) => notifyError(error, { doing: "Counting" }));
   running = undefined;
   state.set({ job: undefined, download: undefined });
   report(outcome, sources.length, performance.now() - started);
-  await refresh().catch((error) => notifyError(error, { doing: "Counting" }));
   await search.run();
 }
 

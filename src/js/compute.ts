@@ -15,6 +15,9 @@ import type { Instance, Role } from "./wasm.js";
 const LARGE_EMBED = 16_000;
 const LARGE_RERANK = 6_000;
 
+/** Milliseconds in which a pool worker must be ready. Its script is in the cache and its module compiled. */
+const START_LIMIT = 15_000;
+
 type Report = (event: ProgressEvent) => void;
 
 /** A pool worker with the models that it has been given. */
@@ -166,7 +169,8 @@ export class Compute {
     const peer = new Peer<PoolMethods>(port, {}, (error) => die(fromWire(error)));
     this.#deaths.set(id, die);
     try {
-      await peer.call("ready", []);
+      // Of a worker that is killed before it holds its lock nobody is told.
+      await peer.call("ready", [], { signal: AbortSignal.timeout(START_LIMIT) });
     } catch (error) {
       end();
       throw error;

@@ -91,13 +91,18 @@ const REPORT_EVERY = 100;
 async function quantise(loader: WasmModelLoader, model: string, response: Response, signal: AbortSignal, report: Report) {
   const copy = new Pieces();
   let reported = 0;
+  let arrived = 0;
+  const tell = (total: number | undefined) => report({ phase: "download", model, unit: "bytes", done: arrived, total });
   try {
     for await (const { bytes, done, total } of readBody(response, signal)) {
       await copy.push(loader.push(bytes));
-      if (performance.now() - reported < REPORT_EVERY && done !== total) continue;
+      arrived = done;
+      if (performance.now() - reported < REPORT_EVERY || done === total) continue;
       reported = performance.now();
-      report({ phase: "download", model, unit: "bytes", done, total });
+      tell(total);
     }
+    // The end is always told, also where the server did not say how much would come.
+    tell(arrived);
     throwIfAborted(signal);
     return await copy.finish();
   } catch (error) {

@@ -37,6 +37,8 @@ interface Busy<W> extends Lane<W> {
 
 /** How often a task is begun anew because its worker died, before it is the task that is taken for the cause. */
 const RETRIES = 2;
+/** Starts that may fail one after the other before there are taken to be no more lanes: one may have been killed. */
+const FAILED_STARTS = 1;
 
 export class Pool<W> {
   #max: number;
@@ -45,6 +47,7 @@ export class Pool<W> {
   #lanes = new Set<Busy<W>>();
   #queue: Task<W>[] = [];
   #starting = 0;
+  #failedStarts = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** At most `max` lanes; all end after `idle` milliseconds without a task. */
@@ -126,14 +129,20 @@ export class Pool<W> {
   async #grow(): Promise<void> {
     this.#starting++;
     let lane: Busy<W> | undefined;
+    let early: NearfieldError | undefined;
     try {
-      const started = await this.#start((error) => lane && this.#die(lane, error));
+      const started = await this.#start((error) => (lane ? this.#die(lane, error) : (early = error)));
+      if (early) {
+        started.end();
+        throw early;
+      }
       lane = { ...started, tasks: new Set(), dead: false };
+      this.#failedStarts = 0;
       if (this.#max > this.#lanes.size) this.#lanes.add(lane);
       else lane.end();
     } catch (error) {
       // Memory or a policy: what runs goes on with the lanes that there are.
-      this.#max = Math.min(this.#max, this.#lanes.size + this.#starting - 1);
+      if (++this.#failedStarts > FAILED_STARTS) this.#max = Math.min(this.#max, this.#lanes.size + this.#starting - 1);
       if (this.#max === 0) for (const task of this.#queue.splice(0)) task.reject(error);
     } finally {
       this.#starting--;

@@ -11,9 +11,11 @@ const scope = globalThis as unknown as Port;
 
 scope.onmessage = (event: MessageEvent) => {
   const { role, alive, compiled } = event.data as Hello;
-  holdForLife(alive);
   const [port] = event.ports;
-  if (role === "pool" && port && compiled) servePool(port, compiled);
+  // No work is taken before the lock is held: a worker that died in between would be missed by nobody. What arrives at
+  // a port meanwhile waits there; what arrives at the scope would be lost.
+  const held = holdForLife(alive);
+  if (role === "pool" && port && compiled) void held.then(() => servePool(port, compiled));
   else serveEngine(scope);
 };
 
@@ -23,12 +25,15 @@ addEventListener("unhandledrejection", ({ reason }) => {
   if (isTrap(reason)) setTimeout(() => { throw reason; });
 });
 
-/** The lock is never released: the browser does that when this worker is gone. */
-function holdForLife(name: string): void {
-  const held = () => {
-    scope.postMessage(name, []);
-    return new Promise<never>(() => {});
-  };
-  if (navigator.locks) void navigator.locks.request(name, held);
-  else scope.postMessage(name, []);
+/** Resolves once the lock is held. It is never released: the browser does that when this worker is gone. */
+function holdForLife(name: string): Promise<void> {
+  return new Promise((resolve) => {
+    const held = () => {
+      scope.postMessage(name, []);
+      resolve();
+      return new Promise<never>(() => {});
+    };
+    if (navigator.locks) void navigator.locks.request(name, held);
+    else void held();
+  });
 }

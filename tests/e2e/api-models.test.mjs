@@ -160,19 +160,22 @@ test("a download that is aborted", async () => {
 
 test("the pool embeds what one worker would, in the same order, though workers are killed", async () => {
   const outcome = await page.evaluate(async (embedder) => {
-    const texts = t.documents(120, 60).map(({ text }) => text);
+    const texts = t.documents(240, 60).map(({ text }) => text);
     const alone = await t.embed(texts, { embedder, workers: 0, worker: t.worker });
     const before = t.workers.length;
-    const pooled = t.embed(texts, { embedder, workers: 2, worker: t.worker });
-    // The third worker of this call is the second of its pool.
-    while (t.workers.length < before + 3) await new Promise((resolve) => setTimeout(resolve, 5));
-    await new Promise((resolve) => setTimeout(resolve, 150));
-    t.workers.at(-1).terminate();
+    let done = false;
+    const pooled = t.embed(texts, { embedder, workers: 2, worker: t.worker }).finally(() => (done = true));
+    // The third worker of this call is the second of its pool; the fourth takes its place.
+    for (let killed = before + 2; killed < before + 4; killed++) {
+      while (t.workers.length <= killed && !done) await new Promise((resolve) => setTimeout(resolve, 5));
+      await t.workers[killed]?.alive;
+      t.workers[killed]?.terminate();
+    }
     const rows = await pooled;
     const worst = Math.max(...rows.flatMap((row, i) => Array.from(row, (value, j) => Math.abs(value - alone[i][j]))));
     return { count: rows.length, dims: rows[0].length, worst, started: t.workers.length - before };
   }, MINILM);
-  assert.deepEqual([outcome.count, outcome.dims], [120, 384]);
+  assert.deepEqual([outcome.count, outcome.dims], [240, 384]);
   assert.ok(outcome.worst < 1e-5, `differs by ${outcome.worst}`);
   assert.ok(outcome.started >= 4, "the killed worker was replaced");
 });

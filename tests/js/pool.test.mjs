@@ -161,6 +161,20 @@ test("where the second worker cannot start, the first does it all", async () => 
   assert.equal(pool.max, 1);
 });
 
+test("a worker that is lost while it starts is started again", async () => {
+  let starts = 0;
+  const { task, pool, lanes } = bench({ max: 2, failStart: () => ++starts === 2 });
+  const tasks = ["a", "b", "c"].map((name) => task(name));
+  await settle();
+  assert.equal(lanes.length, 2);
+  assert.equal(pool.max, 2);
+  for (const each of tasks) {
+    await settle();
+    each.resolve(1);
+  }
+  await Promise.all(tasks.map(({ result }) => result));
+});
+
 test("where none can start, tasks fail and the pool says so", async () => {
   const { task, pool } = bench({ failStart: () => true });
   await assert.rejects(task("a").result, /no more workers/);

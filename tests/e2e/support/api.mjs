@@ -9,6 +9,7 @@ async function prepare() {
   /** Every worker that was started, so that a test can kill one. The script may be another than the package's. */
   const factory = (script = "/pkg/worker.js") => () => {
     const worker = new Worker(url.createScriptURL(script), { type: "module" });
+    worker.alive = new Promise((resolve) => worker.addEventListener("message", resolve, { once: true }));
     workers.push(worker);
     return worker;
   };
