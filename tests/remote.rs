@@ -6,6 +6,7 @@
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod host;
 #[path = "support/library.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
 mod library;
 
 use host::Host;

@@ -173,9 +173,14 @@ impl<'a> Frame<'a> {
         self.place(tag)?.check(section).map(|()| Some(section))
     }
 
+    /// The sections in their order.
+    pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.entries.iter().map(|entry| entry.0)
+    }
+
     /// Compares every section with its checksum.
     pub fn verify(&self) -> Result<()> {
-        self.entries.iter().try_for_each(|entry| self.section(entry.0).map(drop))
+        self.tags().try_for_each(|tag| self.section(tag).map(drop))
     }
 
     /// Where a section is, for readers that fetch it alone.

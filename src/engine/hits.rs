@@ -1,5 +1,6 @@
 //! From candidates to what a caller sees: text, highlights, and why a hit stands where it stands.
 
+use super::load::Care;
 use super::Engine;
 use crate::error::Result;
 use crate::index::{explain_sparse, Bitset, Meta, SparseQuery, TermContribution};
@@ -73,6 +74,7 @@ pub(super) struct Asked<'a> {
     pub allowed: &'a [Option<Rc<Bitset>>],
     pub terms: &'a [(String, f32)],
     pub options: &'a SearchOptions,
+    pub care: Care,
 }
 
 impl Engine {
@@ -84,31 +86,44 @@ impl Engine {
         }
         let words: HashSet<String> = asked.terms.iter().map(|(term, _)| term.clone()).collect();
         let mut hits = Vec::new();
-        for (candidate, logit) in ranked.into_iter().take(asked.options.k) {
+        for (candidate, logit) in ranked {
+            if hits.len() == asked.options.k {
+                break;
+            }
             let place = candidate.place;
             let view = &asked.snapshot.views[place.view as usize];
             let doc = view.segment.chunk(place.chunk)?.doc;
+            let content = match asked.options.text {
+                false => None,
+                // A hit without its text gives way to the next one.
+                true => match self.content(asked, &candidate, &words).await? {
+                    Some(content) => Some(content),
+                    None => continue,
+                },
+            };
             hits.push(Hit {
                 id: view.segment.doc(doc)?.id.to_owned(),
                 chunk: place.chunk - view.segment.doc_chunks(doc).start,
                 score: logit.unwrap_or(candidate.score),
-                content: match asked.options.text {
-                    true => Some(self.content(asked.snapshot, &candidate, &words).await?),
-                    false => None,
-                },
+                content,
                 explanation: asked.options.explain.then(|| explain(asked, &candidate, logit)),
             });
         }
         Ok(hits)
     }
 
-    async fn content(&self, snapshot: &Snapshot, candidate: &Candidate, words: &HashSet<String>) -> Result<Content> {
-        let view = &snapshot.views[candidate.place.view as usize];
+    async fn content(
+        &self,
+        asked: &Asked<'_>,
+        candidate: &Candidate,
+        words: &HashSet<String>,
+    ) -> Result<Option<Content>> {
+        let view = &asked.snapshot.views[candidate.place.view as usize];
         let chunk = view.segment.chunk(candidate.place.chunk)?;
         let doc = view.segment.doc(chunk.doc)?;
-        let text = self.text(view, chunk.doc, Some(chunk.span)).await?;
+        let Some(text) = self.chunk_text(view, &chunk, asked.care).await? else { return Ok(None) };
         let ranges = highlight(&text, words, &self.analyzer);
-        Ok(Content {
+        Ok(Some(Content {
             title: doc.title.map(str::to_owned),
             url: doc.url.map(str::to_owned),
             meta: doc.meta()?,
@@ -116,7 +131,7 @@ impl Engine {
             text,
             ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect(),
             source: [chunk.source.start, chunk.source.end],
-        })
+        }))
     }
 }
 

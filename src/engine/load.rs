@@ -3,7 +3,7 @@
 
 use super::{Access, Engine};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{Graph, Lazy, Page, Segment};
+use crate::index::{ChunkRef, Graph, Lazy, Page, Segment};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, SegmentEntry};
 use std::ops::Range;
@@ -15,15 +15,43 @@ pub(super) fn is_damage(error: &Error) -> bool {
     matches!(error.kind, Corrupt | NotFound | FormatTooNew | FormatTooOld)
 }
 
+/// What a search does when a text cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Care {
+    /// It fails: perhaps there is a newer generation.
+    Strict,
+    /// It leaves the hit out, and statistics tell of the damage.
+    Lenient,
+}
+
 impl Engine {
+    /// Runs a read. If it meets damage, perhaps what it read is gone because somebody has committed or published anew:
+    /// then it runs again on the newest generation, and takes what is left.
+    pub(super) async fn with_care<T>(&self, read: impl AsyncFn(Care) -> Result<T>) -> Result<T> {
+        match read(Care::Strict).await {
+            Err(error) if is_damage(&error) => {
+                let newer = self.refresh_if_idle().await?;
+                match self.access {
+                    Access::ReadWrite => read(Care::Lenient).await,
+                    Access::Remote if newer => read(Care::Strict).await,
+                    Access::Remote => Err(error),
+                }
+            }
+            done => done,
+        }
+    }
+
     /// Makes a generation current. `fresh` is a segment that was just written.
     pub(super) async fn adopt(&self, manifest: Manifest, fresh: Option<Segment>) -> Result<()> {
+        self.damaged.take();
         let before = self.snapshot();
         let (mut views, mut broken) = (Vec::new(), Vec::new());
         for entry in &manifest.segments {
             let mut report =
                 |error: Error| broken.push((entry.id, Rc::new(error.within(format!("segment {}", entry.id)))));
             let known = before.views.iter().find(|view| (view.entry.id, view.entry.main) == (entry.id, entry.main));
+            // What could not be read is tried again.
+            let known = known.filter(|_| before.broken.iter().all(|(id, _)| *id != entry.id));
             let fresh = fresh.as_ref().filter(|segment| segment.id() == entry.id);
             match self.view(entry, known, fresh, &mut report).await {
                 Ok(view) => views.push(view),
@@ -142,6 +170,20 @@ impl Engine {
         let text = page.text(&view.segment, doc)?;
         let part = text.get(span.unwrap_or(0..text.len()));
         Ok(part.ok_or_else(|| Error::corrupt("a chunk that ends within a character"))?.to_owned())
+    }
+}
+
+impl Engine {
+    /// The text of a chunk; `None` if it is damaged and that is no reason to fail.
+    pub(super) async fn chunk_text(&self, view: &View, chunk: &ChunkRef<'_>, care: Care) -> Result<Option<String>> {
+        match self.text(view, chunk.doc, Some(chunk.span.clone())).await {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if care == Care::Lenient && is_damage(&error) => {
+                self.damaged.borrow_mut().insert(error.to_string());
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -44,7 +44,10 @@ impl Engine {
 
     /// Merges everything into one segment without deleted documents, and builds every graph that is due.
     pub async fn compact(&self, services: &Services<'_>) -> Result<()> {
-        self.check_writable()?;
+        {
+            let _writer = self.writer.lock().await;
+            self.prepare_to_write().await?;
+        }
         let snapshot = self.snapshot();
         let views = self.mergeable(&snapshot);
         if views.len() > 1 || views.iter().any(|view| !view.tombstones().is_empty() || is_old(view)) {
@@ -65,6 +68,16 @@ impl Engine {
             }
         }
         while self.next_graph(&self.snapshot(), services).await? == Maintenance::BuiltGraph {}
+        Ok(())
+    }
+
+    /// Removes blobs that are only kept for readers of older generations: before a collection is published.
+    pub async fn forget(&self) -> Result<()> {
+        let _writer = self.writer.lock().await;
+        while !self.snapshot().manifest.retired.is_empty() {
+            let snapshot = self.snapshot();
+            self.commit(&snapshot, (*snapshot.manifest).clone(), Vec::new(), None).await?;
+        }
         Ok(())
     }
 
@@ -117,7 +130,7 @@ impl Engine {
         let (Some(view), Some(graphs)) = (snapshot.views.iter().find(due), services.graphs) else {
             return Ok(Maintenance::Nothing);
         };
-        let (id, total) = (view.segment.id(), view.segment.docs() as usize);
+        let (id, total, lost) = (view.segment.id(), view.segment.docs() as usize, view.entry.graph);
         (services.progress)(Progress { phase: Phase::Graph, done: 0, total, committed: 0 });
         let bytes = graphs.build(graph_job(&view.segment)?).await?;
         // What another worker built is checked before it is stored.
@@ -125,7 +138,8 @@ impl Engine {
         let _writer = self.writer.lock().await;
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
-        if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id && entry.graph.is_none()) {
+        // One that could not be read is replaced.
+        if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id && entry.graph == lost) {
             entry.graph = Some(Numbered { number: snapshot.manifest.generation + 1, blob: Blob::of(&bytes)? });
             let put = entry.graph_name().map(|name| (name, bytes));
             self.commit(&snapshot, manifest, put.into_iter().collect(), None).await?;

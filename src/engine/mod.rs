@@ -39,6 +39,7 @@ use crate::text::Analyzer;
 use futures_util::lock::Mutex;
 use pages::PageCache;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub struct Engine {
@@ -50,6 +51,8 @@ pub struct Engine {
     pages: RefCell<PageCache<(u64, u32), Page>>,
     /// Blocks of remote blobs, by blob and place within it.
     blocks: RefCell<PageCache<(String, usize), Vec<u8>>>,
+    /// Texts that searches could not read in this generation.
+    damaged: RefCell<BTreeSet<String>>,
     writer: Mutex<()>,
     access: Access,
     /// Whether what a crash left behind was looked for.
@@ -96,6 +99,7 @@ impl Engine {
             snapshot: RefCell::new(Rc::new(Snapshot::empty(manifest.clone()))),
             pages: RefCell::default(),
             blocks: RefCell::default(),
+            damaged: RefCell::default(),
             writer: Mutex::new(()),
             access,
             swept: Cell::new(false),
@@ -118,6 +122,18 @@ impl Engine {
     /// adopts it. True if there was something new.
     pub async fn refresh(&self) -> Result<bool> {
         let _writer = self.writer.lock().await;
+        self.refresh_now().await
+    }
+
+    /// The same, unless this engine is writing.
+    async fn refresh_if_idle(&self) -> Result<bool> {
+        match self.writer.try_lock() {
+            Some(_writer) => self.refresh_now().await,
+            None => Ok(false),
+        }
+    }
+
+    async fn refresh_now(&self) -> Result<bool> {
         let Some(bytes) = self.store.manifest().await? else { return self.vanished() };
         let manifest = Manifest::decode(&bytes)?;
         let current = self.snapshot().manifest.clone();
@@ -163,6 +179,16 @@ impl Engine {
     /// Gives the store back. Later calls that need it fail with `ConnectionLost`.
     pub fn close(&self) {
         self.store.close();
+    }
+
+    /// A segment that could not be read is tried again: what is written must know every document there is.
+    async fn prepare_to_write(&self) -> Result<()> {
+        self.check_writable()?;
+        let snapshot = self.snapshot();
+        match snapshot.broken.is_empty() {
+            true => Ok(()),
+            false => self.adopt((*snapshot.manifest).clone(), None).await,
+        }
     }
 
     /// Commits `manifest` upon `snapshot` and makes it current. `fresh` is the new segment, if any, which need not be

@@ -1,8 +1,10 @@
 //! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
 
 use super::hits::{Asked, Hit};
+use super::load::Care;
 use super::remote::Needs;
 use super::services::Services;
+use super::verify::live_ids;
 use super::write::mismatch;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
@@ -37,9 +39,15 @@ pub struct Found {
 }
 
 impl Engine {
+    /// Ids of all documents.
+    pub fn ids(&self) -> Vec<String> {
+        let snapshot = self.snapshot();
+        snapshot.views.iter().flat_map(|view| live_ids(&view.segment, &view.entry)).collect()
+    }
+
     /// The document as it is stored: of HTML, its text.
     pub async fn get(&self, id: &str) -> Result<Option<Document>> {
-        self.on_current(async || self.get_now(id).await).await
+        self.with_care(async |_| self.get_now(id).await).await
     }
 
     async fn get_now(&self, id: &str) -> Result<Option<Document>> {
@@ -57,10 +65,16 @@ impl Engine {
     }
 
     pub async fn search(&self, query: &str, options: SearchOptions, services: &Services<'_>) -> Result<Found> {
-        self.on_current(async || self.search_now(query, options.clone(), services).await).await
+        self.with_care(async |care| self.search_now(query, options.clone(), services, care).await).await
     }
 
-    async fn search_now(&self, query: &str, options: SearchOptions, services: &Services<'_>) -> Result<Found> {
+    async fn search_now(
+        &self,
+        query: &str,
+        options: SearchOptions,
+        services: &Services<'_>,
+        care: Care,
+    ) -> Result<Found> {
         let mut watch = Watch::start(services);
         let options = options.checked()?;
         if query.len() > limits::QUERY_BYTES {
@@ -113,14 +127,12 @@ impl Engine {
             }
             depth = (depth * 4).min(limits::HITS);
         };
+        let asked = Asked { snapshot: &snapshot, allowed: &allowed, terms: &terms, options: &options, care };
         let ranked = match options.rerank {
-            Some(rerank) if !blank && options.k > 0 => {
-                self.rerank(query, &snapshot, ranked, rerank.top, services).await?
-            }
+            Some(rerank) if !blank && options.k > 0 => self.rerank(query, &asked, ranked, rerank.top, services).await?,
             _ => ranked.into_iter().map(|candidate| (candidate, None)).collect(),
         };
         watch.lap(|t| &mut t.rerank);
-        let asked = Asked { snapshot: &snapshot, allowed: &allowed, terms: &terms, options: &options };
         let hits = self.hits(&asked, ranked).await?;
         watch.lap(|t| &mut t.fetch);
         let generation = snapshot.manifest.generation;
@@ -164,19 +176,23 @@ impl Engine {
     async fn rerank(
         &self,
         query: &str,
-        snapshot: &Snapshot,
+        asked: &Asked<'_>,
         ranked: Vec<Candidate>,
         top: usize,
         services: &Services<'_>,
     ) -> Result<Vec<(Candidate, Option<f32>)>> {
         let reranker =
             services.reranker.ok_or_else(|| Error::invalid("rerank: the collection was opened without a reranker"))?;
-        self.fetch_texts(snapshot, &ranked.iter().take(top).collect::<Vec<_>>()).await?;
-        let mut passages = Vec::new();
-        for candidate in ranked.iter().take(top) {
-            let view = &snapshot.views[candidate.place.view as usize];
-            let chunk = view.segment.chunk(candidate.place.chunk)?;
-            passages.push(self.text(view, chunk.doc, Some(chunk.span)).await?);
+        self.fetch_texts(asked.snapshot, &ranked.iter().take(top).collect::<Vec<_>>()).await?;
+        let (mut passages, mut rest) = (Vec::new(), Vec::new());
+        for (at, candidate) in ranked.into_iter().enumerate() {
+            if at < top {
+                let view = &asked.snapshot.views[candidate.place.view as usize];
+                let chunk = view.segment.chunk(candidate.place.chunk)?;
+                let Some(text) = self.chunk_text(view, &chunk, asked.care).await? else { continue };
+                passages.push(text);
+            }
+            rest.push(candidate);
         }
         if passages.is_empty() {
             return Ok(Vec::new());
@@ -186,7 +202,6 @@ impl Engine {
             let message = format!("the reranker returned {} scores for {} passages", logits.len(), passages.len());
             return Err(Error::invalid(message));
         }
-        let mut rest = ranked;
         let tail = rest.split_off(passages.len());
         let mut head: Vec<(Candidate, Option<f32>)> = rest.into_iter().zip(logits.into_iter().map(Some)).collect();
         head.sort_by(|a, b| b.1.unwrap_or_default().total_cmp(&a.1.unwrap_or_default()));

@@ -32,9 +32,9 @@ impl Engine {
     /// `InvalidInput` without a model; `Corrupt` while a segment cannot be read, which [`Engine::repair`] mends; and
     /// those of the model and the store.
     pub async fn reembed(&self, services: &Services<'_>) -> Result<Reembedding> {
-        self.check_writable()?;
         let embedder = services.embedder.ok_or_else(|| Error::invalid("reembed: there is no embedder"))?;
         let _writer = self.writer.lock().await;
+        self.prepare_to_write().await?;
         let snapshot = self.snapshot();
         if snapshot.views.len() != snapshot.manifest.segments.len() {
             let broken = snapshot.broken.first().map_or(String::new(), |(_, error)| error.to_string());

@@ -2,7 +2,7 @@
 //! the lexicon, the lists of its terms, the columns if it filters, the vectors if it compares them, and the blocks of
 //! text that hold its hits. Each is fetched once, verified, and kept.
 
-use super::{load::is_damage, Access, Engine};
+use super::Engine;
 use crate::codec::blocks::BLOCK;
 use crate::codec::Blocks;
 use crate::error::{Error, Result};
@@ -10,7 +10,7 @@ use crate::index::{Lazy, Segment};
 use crate::search::retrieve::Candidate;
 use crate::search::snapshot::{Snapshot, View};
 use futures_util::future::try_join_all;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -89,15 +89,26 @@ impl Engine {
 
     /// Fetches the texts of all hits at once, so that showing them one after the other waits for none.
     pub(super) async fn fetch_texts(&self, snapshot: &Snapshot, candidates: &[&Candidate]) -> Result<()> {
-        let fetch = async |candidate: &&Candidate| {
+        let mut wanted: BTreeMap<(u32, u32), Vec<Range<usize>>> = BTreeMap::new();
+        for candidate in candidates {
             let view = &snapshot.views[candidate.place.view as usize];
-            let chunk = view.segment.chunk(candidate.place.chunk)?;
+            if view.lazy.is_some() {
+                let chunk = view.segment.chunk(candidate.place.chunk)?;
+                let (page, part) = text_place(view, chunk.doc, Some(chunk.span))?;
+                wanted.entry((candidate.place.view, page)).or_default().push(part);
+            }
+        }
+        let fetch = async |((at, page), parts): (&(u32, u32), &Vec<Range<usize>>)| {
+            let view = &snapshot.views[*at as usize];
             match &view.lazy {
-                Some(lazy) => self.remote_text(view, lazy, chunk.doc, Some(chunk.span)).await.map(drop),
+                Some(lazy) => {
+                    let name = view.entry.page_name(*page as usize);
+                    self.parts(&name, lazy.page(*page)?, parts).await.map(drop)
+                }
                 None => Ok(()),
             }
         };
-        try_join_all(candidates.iter().map(fetch)).await.map(drop)
+        try_join_all(wanted.iter().map(fetch)).await.map(drop)
     }
 
     /// Parts of one run of a blob. The blocks that are not here yet are fetched at once, neighbours together.
@@ -137,17 +148,6 @@ impl Engine {
             Ok(bytes)
         };
         parts.iter().map(cut).collect()
-    }
-
-    /// Runs a read, and once more if it met damage and the published collection turns out to have been replaced.
-    pub(super) async fn on_current<T>(&self, work: impl AsyncFn() -> Result<T>) -> Result<T> {
-        match work().await {
-            Err(error) if self.access == Access::Remote && is_damage(&error) => match self.refresh().await? {
-                true => work().await,
-                false => Err(error),
-            },
-            done => done,
-        }
     }
 }
 

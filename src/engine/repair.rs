@@ -27,8 +27,8 @@ pub struct Repair {
 impl Engine {
     /// Makes the collection whole again, in one commit.
     pub async fn repair(&self, services: &Services<'_>) -> Result<Repair> {
-        self.check_writable()?;
         let _writer = self.writer.lock().await;
+        self.prepare_to_write().await?;
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
         let (mut repair, mut put) = (Repair::default(), Vec::new());

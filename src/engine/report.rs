@@ -81,7 +81,12 @@ impl Engine {
                 total: manifest.segments.iter().map(|entry| u64::from(entry.chunks)).sum(),
             }),
             settings: self.settings(),
-            broken: snapshot.broken.iter().map(|(_, error)| error.to_string()).collect(),
+            broken: snapshot
+                .broken
+                .iter()
+                .map(|(_, error)| error.to_string())
+                .chain(self.damaged.borrow().iter().cloned())
+                .collect(),
         }
     }
 }

@@ -46,8 +46,8 @@ impl Engine {
     /// how many distinct documents were added. When it fails midway, the batches that progress called `committed`
     /// stay, and the rest was not added.
     pub async fn add(&self, documents: Vec<Incoming>, services: &Services<'_>) -> Result<usize> {
-        self.check_writable()?;
         let _writer = self.writer.lock().await;
+        self.prepare_to_write().await?;
         documents.iter().try_for_each(|incoming| incoming.document.check())?;
         let documents = last_of_each_id(documents);
         let total = documents.len();
@@ -79,8 +79,8 @@ impl Engine {
 
     /// Deletes documents and returns how many there were.
     pub async fn delete(&self, ids: &[String]) -> Result<usize> {
-        self.check_writable()?;
         let _writer = self.writer.lock().await;
+        self.prepare_to_write().await?;
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
         let deleted = ids.iter().filter(|id| bury(&mut manifest, &snapshot, id)).count();
@@ -92,8 +92,8 @@ impl Engine {
 
     /// Replaces a document's metadata; text, postings and vectors are copied as they are.
     pub async fn update_meta(&self, id: &str, meta: Meta) -> Result<()> {
-        self.check_writable()?;
         let _writer = self.writer.lock().await;
+        self.prepare_to_write().await?;
         let snapshot = self.snapshot();
         let (at, doc) = snapshot.find(id).ok_or_else(|| Error::not_found(format!("document {id:?}")))?;
         let view = &snapshot.views[at];

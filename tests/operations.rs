@@ -1,0 +1,148 @@
+//! Twenty thousand random operations on a collection and on a map: both always hold the same.
+#![cfg(not(target_arch = "wasm32"))]
+
+#[path = "support/host.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+mod host;
+#[path = "support/library.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+mod library;
+
+use host::{Host, WordHashes};
+use library::{document, open, Random};
+use nearfield::engine::{Engine, Reembedding};
+use nearfield::index::{Document, MetaValue};
+use nearfield::pace::Unpaced;
+use nearfield::store::MemoryStore;
+use pollster::block_on;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+
+const IDS: usize = 120;
+
+/// A collection and what it must hold.
+struct Pair {
+    store: MemoryStore,
+    engine: Engine,
+    model: &'static str,
+    documents: BTreeMap<String, Document>,
+    edition: u64,
+    mismatches: u64,
+}
+
+impl Pair {
+    fn host(&self) -> Host {
+        Host::with(Unpaced, Some(WordHashes::new(self.model)))
+    }
+
+    fn expect(&mut self, holds: bool, what: &str) {
+        if !holds {
+            self.mismatches += 1;
+            println!("mismatch: {what}");
+        }
+    }
+
+    fn step(&mut self, random: &mut Random) {
+        let id = format!("d{}", random.below(IDS));
+        match random.below(100) {
+            0..30 => {
+                self.edition += 1;
+                let count = 1 + random.below(4);
+                let batch: Vec<_> =
+                    (0..count).map(|_| document(random.below(IDS), self.edition, random.below(30))).collect();
+                for incoming in &batch {
+                    self.documents.insert(incoming.document.id.clone(), incoming.document.clone());
+                }
+                self.host().run(async |services| self.engine.add(batch, services).await).unwrap();
+            }
+            30..42 => {
+                let deleted = block_on(self.engine.delete(std::slice::from_ref(&id))).unwrap();
+                let known = self.documents.remove(&id).is_some();
+                self.expect(deleted == usize::from(known), "delete");
+            }
+            42..50 => {
+                let meta = [("shelf".to_owned(), MetaValue::Number(random.below(9) as f64))];
+                let changed = block_on(self.engine.update_meta(&id, meta.clone().into())).is_ok();
+                let known = self.documents.get_mut(&id).map(|known| known.meta = meta.into()).is_some();
+                self.expect(changed == known, "updateMeta");
+            }
+            50..65 => {
+                let found = block_on(self.engine.get(&id)).unwrap().map(|found| (found.text, found.meta));
+                let known = self.documents.get(&id).map(|known| (known.text.clone(), known.meta.clone()));
+                self.expect(found == known, "get");
+            }
+            65..80 => self.search_word(random),
+            80..88 => self.search_shelf(random),
+            88..94 => drop(self.host().run(async |services| self.engine.maintain(services).await).unwrap()),
+            94 => self.host().run(async |services| self.engine.compact(services).await).unwrap(),
+            95..97 => self.reembed(random),
+            _ => self.engine = open(self.store.handle()),
+        }
+    }
+
+    fn ids(&self, query: &str, options: serde_json::Value) -> BTreeSet<String> {
+        let options = serde_json::from_value(options).unwrap();
+        let found = self.host().run(async |services| self.engine.search(query, options, services).await).unwrap();
+        found.hits.into_iter().map(|hit| hit.id).collect()
+    }
+
+    /// Every document that holds a word, and no other.
+    fn search_word(&mut self, random: &mut Random) {
+        let word = random.word();
+        let found = self.ids(word, json!({ "mode": "sparse", "k": IDS, "depth": 10_000 }));
+        let holds = |known: &&Document| {
+            let title = known.title.as_deref().unwrap_or_default();
+            format!("{title} {}", known.text).split_whitespace().any(|other| other == word)
+        };
+        let known: BTreeSet<String> = self.documents.values().filter(holds).map(|known| known.id.clone()).collect();
+        self.expect(found == known, word);
+    }
+
+    /// Every document of a shelf: the vector leg ranks all of them.
+    fn search_shelf(&mut self, random: &mut Random) {
+        let shelf = random.below(7) as f64;
+        if self.documents.is_empty() {
+            return;
+        }
+        let on = |known: &&Document| known.meta.get("shelf") == Some(&MetaValue::Number(shelf));
+        let options = json!({ "mode": "dense", "k": IDS, "depth": 10_000, "filter": { "shelf": shelf } });
+        let found = self.ids("harbour", options);
+        let known: BTreeSet<String> = self.documents.values().filter(on).map(|known| known.id.clone()).collect();
+        self.expect(found == known, "shelf");
+    }
+
+    /// Some steps towards another model; now and then all of them.
+    fn reembed(&mut self, random: &mut Random) {
+        let next = if self.model == "a" { "b" } else { "a" };
+        let host = Host::with(Unpaced, Some(WordHashes::new(next)));
+        for _ in 0..1 + random.below(30) {
+            if host.run(async |services| self.engine.reembed(services).await).unwrap() == Reembedding::Done {
+                self.model = next;
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_collection_is_a_map_that_can_be_searched() {
+    let steps = if std::env::var_os("NEARFIELD_LONG").is_some() { 200_000 } else { 20_000 };
+    let (mut done, mut mismatches) = (0, 0);
+    for seed in 0..10 {
+        let store = MemoryStore::new();
+        let engine = open(store.handle());
+        let mut pair = Pair { store, engine, model: "a", documents: BTreeMap::new(), edition: 0, mismatches: 0 };
+        let mut random = Random(seed);
+        for _ in 0..steps / 10 {
+            pair.step(&mut random);
+            done += 1;
+        }
+        let stats = pair.engine.stats();
+        pair.expect(stats.documents == pair.documents.len(), "count");
+        let report = pair.host().run(async |services| pair.engine.verify(services).await).unwrap();
+        pair.expect(report.ok && report.documents == pair.documents.len(), "verify");
+        mismatches += pair.mismatches;
+    }
+    println!("random operations: {done}, mismatches: {mismatches}");
+    assert_eq!((done, mismatches), (steps, 0));
+}
