@@ -1,6 +1,7 @@
 //! Checksums of parts: a long run of bytes within a blob is cut into blocks of 4 KiB with a CRC-32 each, so that a
 //! reader of a remote blob can fetch a few of them and still use no byte that was not verified.
 
+use super::crc::crc32;
 use super::{Reader, Writer};
 use crate::error::{Error, Result};
 use std::ops::Range;
@@ -20,7 +21,7 @@ pub struct Blocks {
 impl Blocks {
     /// Of the bytes of a blob that begin at `start`.
     pub fn of(start: usize, bytes: &[u8]) -> Blocks {
-        Blocks { start, length: bytes.len(), sums: bytes.chunks(BLOCK).map(crc32fast::hash).collect() }
+        Blocks { start, length: bytes.len(), sums: bytes.chunks(BLOCK).map(crc32).collect() }
     }
 
     /// Appends the checksums.
@@ -52,7 +53,7 @@ impl Blocks {
     /// Whether these are the bytes of a block.
     pub fn check(&self, block: usize, bytes: &[u8]) -> Result<()> {
         let length = self.place(&(block..block + 1)).len();
-        match bytes.len() == length && self.sums.get(block) == Some(&crc32fast::hash(bytes)) {
+        match bytes.len() == length && self.sums.get(block) == Some(&crc32(bytes)) {
             true => Ok(()),
             false => Err(Error::corrupt(format!("checksum of block {block} of {}", self.sums.len()))),
         }

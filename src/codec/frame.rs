@@ -10,6 +10,7 @@
 //! which blob this is, so that two blobs that were swapped are noticed. A section is verified when it is taken.
 //! `FORMAT.md` is the norm.
 
+use super::crc::crc32;
 use super::{Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
@@ -58,11 +59,11 @@ impl FrameWriter {
             writer.raw(tag);
             writer.u32(u32::try_from(offset).map_err(|_| too_big())?);
             writer.u32(u32::try_from(bytes.len()).map_err(|_| too_big())?);
-            writer.u32(crc32fast::hash(bytes));
+            writer.u32(crc32(bytes));
             offset = (offset + bytes.len()).next_multiple_of(ALIGN);
         }
         let mut bytes = writer.into_bytes();
-        bytes.extend_from_slice(&crc32fast::hash(&bytes).to_le_bytes());
+        bytes.extend_from_slice(&crc32(&bytes).to_le_bytes());
         for (_, section) in &self.sections {
             bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
             bytes.extend_from_slice(section);
@@ -124,7 +125,7 @@ impl<'a> Frame<'a> {
             tag.copy_from_slice(reader.raw(4)?);
             entries.push((tag, reader.u32()? as usize, reader.u32()? as usize, reader.u32()?));
         }
-        if reader.u32()? != crc32fast::hash(&bytes[..table]) {
+        if reader.u32()? != crc32(&bytes[..table]) {
             return Err(Error::corrupt("checksum of the section table"));
         }
         if found_kind != kind || found_id != id {
@@ -155,7 +156,7 @@ impl<'a> Frame<'a> {
     /// equal.
     pub fn fingerprint(&self) -> u32 {
         let table = HEADER + self.entries.len() * ENTRY;
-        crc32fast::hash(&self.bytes[..table])
+        crc32(&self.bytes[..table])
     }
 
     /// The bytes of a section, after their checksum was compared.
@@ -204,7 +205,7 @@ pub struct Place {
 impl Place {
     /// Whether these are the bytes of the section.
     pub fn check(&self, section: &[u8]) -> Result<()> {
-        match section.len() == self.length && crc32fast::hash(section) == self.crc {
+        match section.len() == self.length && crc32(section) == self.crc {
             true => Ok(()),
             false => Err(Error::corrupt(format!("checksum of section {}", show(&self.tag)))),
         }

@@ -3,6 +3,7 @@
 //! ([`blocks`]).
 
 pub mod blocks;
+mod crc;
 pub mod frame;
 pub mod reader;
 pub mod writer;

@@ -6,6 +6,7 @@ import { NearfieldError } from "./errors.js";
 import { yieldToEvents } from "./pace.js";
 import type { EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers, type Port } from "./rpc.js";
+import { leastCosine } from "./self-check.js";
 import { Session } from "./session.js";
 import type { ChunkOptions, Document, Meta, Stats, VerifyReport } from "./types.js";
 import { compile, instantiate, type Instance, type Role } from "./wasm.js";
@@ -78,6 +79,11 @@ class EngineWorker {
     rerank: async ({ signal, progress }, query: string, texts: string[], reranker: ModelSource) => {
       const compute = await this.#computing();
       return compute.score(compute.hold(reranker), query, texts, signal, progress);
+    },
+    selfCheck: async ({ signal, progress }, texts: string[], source: ModelSource) => {
+      const compute = await this.#computing();
+      const model = await compute.hold(source).model(signal, progress);
+      return { cosine: await leastCosine(model, texts, signal), build: (await this.#start()).build };
     },
     metrics: async (_, run, qrels) => (await this.#start()).wasm.metrics(run, qrels),
     list: async () => (await this.#start()).wasm.listCollections(),

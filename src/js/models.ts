@@ -52,9 +52,16 @@ export function locate({ model, base }: ModelSource, catalogue: readonly { name:
   return { name: model, url: `${base}${model}/`, digest: entry.digest || undefined };
 }
 
+/** Every way to a model begins here, so that the lite build says what it is. */
+function find(wasm: Wasm, source: ModelSource): Location {
+  if ("ModelLoader" in wasm) return locate(source, wasm.catalogue());
+  const advice = 'import "nearfield" instead of "nearfield/lite", or give an embedder of your own';
+  throw new NearfieldError("Unsupported", `the lite build runs no models (${source.model}): ${advice}`);
+}
+
 /** The bundle in the cache, if there is one. Its weights are checked when they are loaded. */
 export async function findCached(wasm: Wasm, source: ModelSource): Promise<Bundle | undefined> {
-  const { url, digest } = locate(source, wasm.catalogue());
+  const { url, digest } = find(wasm, source);
   return source.cache ? readCached(url, digest) : undefined;
 }
 
@@ -65,7 +72,7 @@ export async function download(
   signal: AbortSignal,
   report: Report,
 ): Promise<{ bundle: Bundle; model: WasmModel }> {
-  const { name, url, digest } = locate(source, wasm.catalogue());
+  const { name, url, digest } = find(wasm, source);
   const text = async (file: string) => (await fetchFile(url + file, signal)).text();
   const [config, tokenizer] = await Promise.all([text("config.json"), text("tokenizer.json")]);
   const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, signal));

@@ -5,7 +5,7 @@ import { EngineClient } from "./client.js";
 import { collectionName } from "./open.js";
 import type { EngineMethods } from "./protocol.js";
 import type { CallOptions as RpcOptions } from "./rpc.js";
-import { checkCallWithWorker, checkChunk, checkEmbed, checkRerank } from "./schema.js";
+import { checkCallWithWorker, checkChunk, checkEmbed, checkRerank, checkSelfCheck } from "./schema.js";
 import { modelSource, withoutUndefined, workerCount } from "./setup.js";
 import { requireWorkers } from "./spawn.js";
 import type { CallOptions, Chunk, ChunkOptions, RuntimeOptions } from "./types.js";
@@ -86,6 +86,26 @@ export async function rerank(
   const scores = await using(options, "rerank", [textArgument(query, "query"), list, modelSource(reranker, models)]);
   const ranked = Array.from(scores, (score, index) => ({ index, score }));
   return ranked.sort((a, b) => b.score - a.score || a.index - b.index);
+}
+
+/** Sentences of several lengths, so that every kernel has full and partly filled tiles to compute. */
+const PROBES = [
+  "Search.",
+  "The harbour froze for the first time in forty years.",
+  "A model that runs on every processor should give the same answer on every processor, whatever its instructions are.",
+];
+
+/**
+ * Whether this device computes what it should: the lowest cosine, over all tokens of some texts, between the hidden
+ * states of the int8 encoder and those of an f32 reference on the same weights. Above 0.98 is sound; a broken kernel
+ * gives far less. Fetches the reference (a module of its own) when it is first called; takes seconds.
+ */
+export async function selfCheck(
+  options: RuntimeOptions & { model?: string | URL | undefined; texts?: readonly string[] | undefined } = {},
+): Promise<{ cosine: number; build: "simd128" | "relaxed-simd" }> {
+  checkSelfCheck(options, "options");
+  const { model = "all-MiniLM-L6-v2", texts = PROBES, models } = options;
+  return using(options, "selfCheck", [textsArgument(texts, "texts"), modelSource(model, models)]);
 }
 
 /** Names of the collections stored by this origin, sorted. */

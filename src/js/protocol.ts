@@ -3,7 +3,7 @@
 
 import type { Bundle } from "./models.js";
 import type { Chunk, ChunkOptions, Document, Meta, SearchResult, Stats, VerifyReport } from "./types.js";
-import type { Compiled, Role } from "./wasm.js";
+import type { Build, Compiled, Role } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
 export interface ModelSource {
@@ -61,6 +61,7 @@ export interface EngineMethods {
   chunk(text: string, options: ChunkOptions, embedder: ModelSource | undefined): Chunk[];
   embed(texts: string[], role: Role, embedder: ModelSource): { rows: Float32Array; dims: number };
   rerank(query: string, texts: string[], reranker: ModelSource): Float32Array;
+  selfCheck(texts: string[], model: ModelSource): { cosine: number; build: Build };
   metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;
   list(): string[];
   destroy(name: string): void;

@@ -2,6 +2,7 @@
 
 import {
   isAny,
+  isArray,
   isBoolean,
   isCount,
   isFunction,
@@ -98,6 +99,7 @@ export const checkSearch = isShape({
 
 export const checkChunk = isShape({ ...runtime, ...chunkFields, embedder: isUrl });
 export const checkEmbed = isShape({ ...runtime, embedder: isUrl, role: isOneOf("query", "passage") });
+export const checkSelfCheck = isShape({ ...runtime, model: isUrl, texts: isArray });
 export const checkRerank = isShape({ ...runtime, reranker: isUrl });
 export const checkEvaluate = isShape({
   ...progress,

@@ -27,6 +27,7 @@ export const isString = test((v) => typeof v === "string", "a string");
 export const isBoolean = test((v) => typeof v === "boolean", "true or false");
 export const isFunction = test((v) => typeof v === "function", "a function");
 export const isSignal = test((v) => v instanceof AbortSignal, "an AbortSignal");
+export const isArray = test((v) => Array.isArray(v), "an array");
 export const isPlain = test((v) => isObject(v), "an object");
 
 export const isNumber = (low: number, { integer = false } = {}): Check =>

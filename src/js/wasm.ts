@@ -2,6 +2,7 @@
 
 import * as glue from "#wasm";
 import { NearfieldError } from "./errors.js";
+import { HAS_RELAXED, moduleUrl } from "./modules.js";
 import type { Chunk, Document, ModelInfo, SearchResult } from "./types.js";
 
 /** Hands control back to the event loop where that is due; rejects when the call was aborted. */
@@ -24,6 +25,11 @@ export interface WasmModel {
   score(query: string, passages: string[], pause: Pause): Promise<Float32Array>;
   /** Tokens encoded so far, special tokens included. */
   tokens(): number;
+  /** Sizes of the encoder, for {@link Reference}. */
+  config(): object;
+  tokenIds(text: string): Uint32Array;
+  /** Hidden states of token ids, `[ids, dims]`. */
+  states(ids: Uint32Array, pause: Pause): Promise<Float32Array>;
   free(): void;
 }
 
@@ -60,6 +66,7 @@ export interface WasmEngine {
   close(): Promise<void>;
 }
 
+/** In the lite build there are no models: what deals with them is missing. */
 export interface Wasm {
   initSync(options: { module: WebAssembly.Module }): { memory: WebAssembly.Memory };
   ModelLoader: new (name: string, config: string, tokenizer: string, extras: string) => WasmModelLoader;
@@ -103,14 +110,11 @@ const hasRelaxedSimd = () => probe(0xfd, 0x93, 0x02); // i32x4.relaxed_dot_i8x16
 
 export async function compile(): Promise<Compiled> {
   if (!hasSimd()) throw new NearfieldError("Unsupported", "this browser has no WebAssembly SIMD (simd128)");
-  // Written out twice so that bundlers find both files.
-  const [build, url]: [Build, URL] = hasRelaxedSimd()
-    ? ["relaxed-simd", new URL("./nearfield-relaxed.wasm", import.meta.url)]
-    : ["simd128", new URL("./nearfield.wasm", import.meta.url)];
-  return { build, module: await fetchModule(url) };
+  const relaxed = HAS_RELAXED && hasRelaxedSimd();
+  return { build: relaxed ? "relaxed-simd" : "simd128", module: await fetchModule(moduleUrl(relaxed)) };
 }
 
-async function fetchModule(url: URL): Promise<WebAssembly.Module> {
+export async function fetchModule(url: URL): Promise<WebAssembly.Module> {
   const response = await fetch(url).catch((cause: unknown) => {
     throw new NearfieldError("Network", `${url.href} could not be fetched: ${String(cause)}`, { cause });
   });

@@ -3,30 +3,13 @@
 //! that sentence-transformers writes beside it. All of it is untrusted: sizes are checked here, once, so that the
 //! encoder and the loader can multiply them freely.
 
+pub use super::bert::BertConfig;
 use super::catalogue;
 use super::hub::{self, Extras};
 use crate::error::{Error, Result};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Sizes of a BERT encoder with exact GELU and absolute positions. Checked: all within the caps of `limits.rs`,
-/// `heads` divides `hidden`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BertConfig {
-    pub layers: usize,
-    /// Width of a hidden state.
-    pub hidden: usize,
-    pub heads: usize,
-    /// Width of the feed-forward layer.
-    pub intermediate: usize,
-    pub vocab: usize,
-    /// Longest input in tokens that has position embeddings.
-    pub max_positions: usize,
-    /// Token types (segments): 2, or 1 where pairs were never trained.
-    pub type_vocab: usize,
-    pub layer_norm_eps: f32,
-}
 
 /// How the hidden states of a text become its one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

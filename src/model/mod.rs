@@ -4,6 +4,8 @@
 
 #[cfg(feature = "neural")]
 pub mod batch;
+#[cfg(any(feature = "neural", feature = "reference"))]
+pub mod bert;
 #[cfg(feature = "neural")]
 pub mod catalogue;
 #[cfg(feature = "neural")]
@@ -12,6 +14,8 @@ pub mod config;
 pub mod convert;
 #[cfg(feature = "neural")]
 pub mod encoder;
+#[cfg(any(feature = "neural", feature = "reference"))]
+pub mod float_weights;
 #[cfg(feature = "neural")]
 pub mod head;
 #[cfg(feature = "neural")]
@@ -30,7 +34,7 @@ pub mod onnx;
 mod protobuf;
 #[cfg(feature = "neural")]
 mod punctuation;
-#[cfg(feature = "neural")]
+#[cfg(feature = "reference")]
 pub mod reference;
 #[cfg(feature = "neural")]
 mod sniff;

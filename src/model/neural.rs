@@ -9,7 +9,6 @@ use crate::model::batch::Batch;
 use crate::model::config::ModelCard;
 use crate::model::encoder::{Encoder, Scratch};
 use crate::model::head::{self, Head, PoolerScratch};
-use crate::model::reference;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
@@ -128,29 +127,24 @@ impl NeuralModel {
         self.logits(inputs.len(), |i| Ok(inputs[i].clone()), pacer).await
     }
 
-    /// Lowest cosine between this model's int8 results and the f32 reference on the same weights, over `texts`: a
-    /// check that the kernels of this machine compute what they should. For a cross-encoder the cosine is that of
-    /// the first token's state. Slow: seconds for a few sentences.
-    pub async fn self_check(&self, texts: &[String], pacer: &dyn Pacer) -> Result<f32> {
-        let mut lowest = 1f32;
-        for text in texts {
-            let tokens = self.tokens(text, Role::Passage)?;
-            let mut ours = Vec::new();
-            self.run(
-                1,
-                |_| Ok(tokens.clone()),
-                pacer,
-                |workspace, range| {
-                    let states = range.map(|token| workspace.scratch.hidden(token)[..self.info.dims].to_vec());
-                    ours = states.collect::<Vec<_>>();
-                },
-            )
-            .await?;
-            let expected = reference::hidden_states(&self.card.bert, &self.encoder, &tokens.ids, &tokens.types)?;
-            pacer.pause().await?;
-            lowest = lowest.min(reference::least_cosine(&ours, &expected)?);
-        }
-        Ok(lowest)
+    /// Hidden states of an input, `[tokens, hidden]`: what [`reference`](super::reference) can be compared with.
+    ///
+    /// Errors: what `pacer` says.
+    pub async fn states(&self, input: &Tokens, pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        let mut states = Vec::new();
+        let hidden = self.card.bert.hidden;
+        self.run(
+            1,
+            |_| Ok(input.clone()),
+            pacer,
+            |workspace, range| {
+                for token in range {
+                    states.extend_from_slice(&workspace.scratch.hidden(token)[..hidden]);
+                }
+            },
+        )
+        .await?;
+        Ok(states)
     }
 
     async fn vectors(

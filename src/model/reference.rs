@@ -1,23 +1,13 @@
 //! The same encoder in full precision, by candle: what the int8 path is measured against. Every number here is
-//! computed by candle's operators, nothing by our kernels, so that the two have no arithmetic in common. It is part
-//! of the shipped module: a page can check the kernels on the user's own processor and browser
-//! ([`NeuralModel::self_check`](super::neural::NeuralModel::self_check)).
+//! computed by candle's operators, nothing by our kernels, so that the two have no arithmetic in common. In the package
+//! it is a module of its own, which is fetched when a page has the kernels checked on its user's own device.
 
 use crate::error::{Error, Result};
-use crate::model::config::{BertConfig, Pooling};
-use crate::model::encoder::Encoder;
-use crate::model::head::{Classifier, Head};
+use crate::model::bert::BertConfig;
+#[cfg(feature = "neural")]
+use crate::model::config::Pooling;
+use crate::model::float_weights::FloatWeights;
 use candle_core::{Device, Tensor, D};
-
-/// Weights in f32 by their normalised names, made when asked for: a whole model at full precision is too much memory
-/// for a browser tab.
-pub trait FloatWeights {
-    /// A whole tensor, row-major.
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>>;
-
-    /// One row of a matrix of `width` columns.
-    fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>>;
-}
 
 /// Hidden states of one sequence, `[tokens, hidden]`. `types` is empty (all 0) or one for each token.
 pub fn hidden_states(config: &BertConfig, weights: &dyn FloatWeights, ids: &[u32], types: &[u32]) -> Result<Tensor> {
@@ -35,6 +25,7 @@ pub fn hidden_states(config: &BertConfig, weights: &dyn FloatWeights, ids: &[u32
 }
 
 /// The vector of a sequence from its hidden states, of length 1 if `normalize`.
+#[cfg(feature = "neural")]
 pub fn pool(states: &Tensor, pooling: Pooling, normalize: bool) -> Result<Vec<f32>> {
     let pooled = match pooling {
         Pooling::Mean => states.mean(0),
@@ -131,84 +122,4 @@ fn norm(config: &BertConfig, weights: &dyn FloatWeights, name: &str, x: Tensor) 
 
 fn candle(error: candle_core::Error) -> Error {
     Error::internal("candle").with_source(error)
-}
-
-/// The encoder's own int8 weights as numbers.
-impl FloatWeights for Encoder {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        self.dequantised(name)
-            .filter(|numbers| numbers.len() == shape.iter().product::<usize>())
-            .ok_or_else(|| Error::not_found(format!("tensor {name:?} of shape {shape:?} in the encoder")))
-    }
-
-    fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>> {
-        let embeddings = &self.embeddings;
-        let mut out = vec![0.0; width];
-        match name {
-            "embeddings.word_embeddings.weight" => embeddings.words.dequantise_row(row, &mut out),
-            "embeddings.position_embeddings.weight" => embeddings.positions.dequantise_row(row, &mut out),
-            "embeddings.token_type_embeddings.weight" => out.copy_from_slice(&embeddings.types[row * width..][..width]),
-            _ => return Err(Error::not_found(format!("embedding table {name:?} in the encoder"))),
-        }
-        Ok(out)
-    }
-}
-
-/// An encoder's weights with those of its classifier.
-pub struct WithHead<'a> {
-    pub encoder: &'a Encoder,
-    pub head: &'a Head,
-}
-
-impl FloatWeights for WithHead<'_> {
-    fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let Head::Classify(Classifier { pooler, weight, bias }) = self.head else {
-            return self.encoder.tensor(name, shape);
-        };
-        let width = weight.len();
-        match name {
-            "pooler.dense.weight" => Ok(pooler.dequantised(0..width, width)),
-            "pooler.dense.bias" => Ok(pooler.biases(0..width)),
-            "classifier.weight" => Ok(weight.clone()),
-            "classifier.bias" => Ok(vec![*bias]),
-            _ => self.encoder.tensor(name, shape),
-        }
-    }
-
-    fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>> {
-        self.encoder.row(name, row, width)
-    }
-}
-
-impl Encoder {
-    /// A tensor of the layers, or of the embeddings' normalisation, by its normalised name.
-    fn dequantised(&self, name: &str) -> Option<Vec<f32>> {
-        let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
-        let (path, part) = name.rsplit_once('.')?;
-        let norm = |norm: &crate::kernel::Norm| match part {
-            "weight" => norm.weight[..hidden].to_vec(),
-            _ => norm.bias[..hidden].to_vec(),
-        };
-        if path == "embeddings.LayerNorm" {
-            return Some(norm(&self.embeddings.norm));
-        }
-        let (index, path) = path.strip_prefix("encoder.layer.")?.split_once('.')?;
-        let layer = self.layers.get(index.parse::<usize>().ok()?)?;
-        let third = crate::kernel::padded(hidden);
-        let (packed, first, outputs, inputs) = match path {
-            "attention.self.query" => (&layer.qkv, 0, hidden, hidden),
-            "attention.self.key" => (&layer.qkv, third, hidden, hidden),
-            "attention.self.value" => (&layer.qkv, 2 * third, hidden, hidden),
-            "attention.output.dense" => (&layer.mix, 0, hidden, hidden),
-            "intermediate.dense" => (&layer.expand, 0, intermediate, hidden),
-            "output.dense" => (&layer.contract, 0, hidden, intermediate),
-            "attention.output.LayerNorm" => return Some(norm(&layer.mix_norm)),
-            "output.LayerNorm" => return Some(norm(&layer.contract_norm)),
-            _ => return None,
-        };
-        Some(match part {
-            "weight" => packed.dequantised(first..first + outputs, inputs),
-            _ => packed.biases(first..first + outputs),
-        })
-    }
 }

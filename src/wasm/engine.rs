@@ -1,12 +1,12 @@
 //! The engine as a JavaScript class. Every method takes the number of the call first; see [`super::hooks`].
 
+use super::counter::counter;
 use super::error::{from_json, parse, parse_json, to_js, JsResult};
 use super::hooks::{Hooks, Host, HostEmbedder};
 use crate::adapters::indexeddb::IndexedDbStore;
-use crate::engine::{Engine as Core, Incoming, Maintenance, Progress, Services, Wanted};
+use crate::engine::{Engine as Core, GraphBuilder, Incoming, Maintenance, Progress, Services, Wanted};
 use crate::error::Result;
 use crate::index::Meta;
-use crate::model::tokenizer::Tokenizer;
 use crate::model::{Embedder, EmbedderInfo};
 use crate::search::options::SearchOptions;
 use crate::store::{MemoryStore, Store};
@@ -44,7 +44,7 @@ pub struct Engine {
     embedder: Option<EmbedderInfo>,
     /// The text of the embedder's tokenizer.json, parsed when the first document comes: searching needs it not.
     tokenizer_json: Option<String>,
-    tokenizer: OnceCell<Tokenizer>,
+    counter: OnceCell<Box<dyn TokenCounter>>,
 }
 
 #[wasm_bindgen]
@@ -59,13 +59,13 @@ impl Engine {
         };
         let core = Core::open(store, wanted).await?;
         let tokenizer_json = tokenizer;
-        Ok(Engine { core, hooks, embedder: options.embedder, tokenizer_json, tokenizer: OnceCell::new() })
+        Ok(Engine { core, hooks, embedder: options.embedder, tokenizer_json, counter: OnceCell::new() })
     }
 
     /// Adds or replaces documents; resolves with their number once they are committed.
     pub async fn add(&self, call: u32, documents: JsValue) -> JsResult<JsValue> {
         let documents: Vec<Incoming> = parse(documents, "documents")?;
-        self.load_tokenizer()?;
+        self.load_counter()?;
         let added = self.with(call, async |services| self.core.add(documents, services).await).await?;
         to_js(&Added { added })
     }
@@ -128,8 +128,8 @@ impl Engine {
         let host = Host { hooks: &self.hooks, call };
         let embedder = self.embedder.clone().map(|info| HostEmbedder { host: &host, info });
         let report = |progress: Progress| host.report(progress);
-        let counter: &dyn TokenCounter = match self.tokenizer.get() {
-            Some(tokenizer) => tokenizer,
+        let counter: &dyn TokenCounter = match self.counter.get() {
+            Some(counter) => &**counter,
             None => &WordCounter,
         };
         let services = Services {
@@ -137,17 +137,18 @@ impl Engine {
             clock: &host,
             embedder: embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
             reranker: Some(&host),
-            graphs: Some(&host),
+            // Without the builder, vectors are scanned.
+            graphs: cfg!(feature = "neural").then_some(&host as &dyn GraphBuilder),
             counter,
             progress: &report,
         };
         run(&services).await
     }
 
-    fn load_tokenizer(&self) -> Result<()> {
-        if let (Some(json), None) = (&self.tokenizer_json, self.tokenizer.get()) {
-            let tokenizer = Tokenizer::from_json(json.as_bytes())?;
-            self.tokenizer.get_or_init(|| tokenizer);
+    fn load_counter(&self) -> Result<()> {
+        if self.counter.get().is_none() {
+            let counter = counter(self.tokenizer_json.as_deref())?;
+            self.counter.get_or_init(|| counter);
         }
         Ok(())
     }

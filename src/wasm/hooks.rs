@@ -115,8 +115,10 @@ impl GraphBuilder for Host<'_> {
 }
 
 /// A bare pause function, for the parts that are used without an engine.
+#[cfg(feature = "neural")]
 pub struct Pause(pub Function);
 
+#[cfg(feature = "neural")]
 impl Pacer for Pause {
     fn pause(&self) -> LocalFuture<'_, Result<()>> {
         match self.0.call0(&JsValue::UNDEFINED) {

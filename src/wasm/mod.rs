@@ -1,11 +1,25 @@
 //! The border to JavaScript: thin bindings, no logic. Options and small results cross by serde-wasm-bindgen, vectors
 //! as typed arrays, errors as `Error` objects with a `code`. What the engine asks of its host (embedding in a pool,
-//! yielding to the event loop, progress) it asks through [`hooks::Hooks`].
+//! yielding to the event loop, progress) it asks through `hooks::Hooks`.
+//!
+//! Features make three modules of it: `neural` the full one, none the lite one, and `reference` alone one that holds
+//! nothing but the f32 reference.
 
+#[cfg(any(feature = "neural", not(feature = "reference")))]
+mod counter;
+#[cfg(any(feature = "neural", not(feature = "reference")))]
 mod engine;
+#[cfg_attr(all(feature = "reference", not(feature = "neural")), allow(dead_code))]
 mod error;
+#[cfg(any(feature = "neural", not(feature = "reference")))]
 mod hooks;
+#[cfg(feature = "neural")]
 mod models;
+#[cfg(feature = "neural")]
+mod neural;
+#[cfg(feature = "reference")]
+mod reference;
+#[cfg(any(feature = "neural", not(feature = "reference")))]
 mod tools;
 
 use wasm_bindgen::prelude::*;

@@ -6,8 +6,9 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::catalogue;
 use crate::model::config::{ModelCard, ModelKind};
+use crate::model::float_weights::FloatWeights;
 use crate::model::hub::Extras;
-use crate::model::neural::NeuralModel;
+use crate::model::neural::{NeuralModel, Tokens};
 use crate::model::stream::WeightStream;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::{Embedder, Reranker, Role};
@@ -111,11 +112,32 @@ impl Model {
         self.0.tokens_encoded() as f64
     }
 
-    /// Lowest cosine between this model's vectors and those of the f32 reference on the same weights: a test of this
-    /// device's arithmetic. Slow.
-    #[wasm_bindgen(js_name = selfCheck)]
-    pub async fn self_check(&self, texts: Vec<String>, pause: Function) -> JsResult<f32> {
-        Ok(self.0.self_check(&texts, &Pause(pause)).await?)
+    /// Sizes of the encoder, for the module of the reference.
+    pub fn config(&self) -> JsResult<JsValue> {
+        to_js(&self.0.card().bert)
+    }
+
+    /// Token ids of a text, as the encoder reads it.
+    #[wasm_bindgen(js_name = tokenIds)]
+    pub fn token_ids(&self, text: &str) -> JsResult<Vec<u32>> {
+        Ok(self.0.tokens(text, Role::Passage)?.ids)
+    }
+
+    /// Hidden states of token ids, `[ids, hidden]`.
+    pub async fn states(&self, ids: Vec<u32>, pause: Function) -> JsResult<Float32Array> {
+        let tokens = Tokens { ids, types: Vec::new() };
+        Ok(Float32Array::from(&self.0.states(&tokens, &Pause(pause)).await?[..]))
+    }
+
+    /// A tensor of the encoder as numbers, by its normalised name.
+    pub fn tensor(&self, name: &str, shape: Vec<u32>) -> JsResult<Float32Array> {
+        let shape: Vec<usize> = shape.into_iter().map(|size| size as usize).collect();
+        Ok(Float32Array::from(&self.0.encoder().tensor(name, &shape)?[..]))
+    }
+
+    /// A row of one of the embedding tables.
+    pub fn row(&self, name: &str, row: usize, width: usize) -> JsResult<Float32Array> {
+        Ok(Float32Array::from(&self.0.encoder().row(name, row, width)?[..]))
     }
 }
 

@@ -1,49 +1,16 @@
-//! The parts that are used without an engine: chunking, metrics, building a graph in a pool worker, housekeeping.
+//! The parts that are used without an engine: chunking, metrics, housekeeping.
 
+use super::counter::counter;
 use super::error::{parse, parse_json, to_js, JsResult};
 use crate::adapters::indexeddb;
 use crate::eval::{evaluate, Report};
-use crate::kernel::{self, Activations, Combine, Linear, Packed};
-use crate::model::tokenizer::Tokenizer;
-use crate::text::{chunk as chunk_text, ChunkOptions, TokenCounter, WordCounter};
+use crate::text::{chunk as chunk_text, ChunkOptions};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use wasm_bindgen::prelude::*;
 
-/// Levels of the graph and samples of the bootstrap come from here, so that equal input gives equal bytes.
+/// Samples of the bootstrap come from here, so that equal input gives equal results.
 const SEED: u64 = 0x6e65_6172;
-
-#[wasm_bindgen(js_name = buildGraph)]
-pub fn build_graph(job: &[u8]) -> JsResult<Vec<u8>> {
-    Ok(crate::index::build_graph(job, SEED)?)
-}
-
-/// Multiplies 48 rows of activations with a layer of 384 x 1,536 so many times and returns the operations that took
-/// (a multiplication and an addition each count): with a clock around it, the speed of the bare int8 kernel.
-#[wasm_bindgen]
-pub fn calibrate(rounds: u32) -> f64 {
-    const ROWS: usize = 48;
-    const INPUTS: usize = 384;
-    const OUTPUTS: usize = 1536;
-    thread_local! {
-        static WEIGHTS: Packed = Packed::new(&[Linear {
-            rows: OUTPUTS,
-            cols: INPUTS,
-            data: &(0..OUTPUTS * INPUTS).map(|i| (i * 31 % 255) as i8).collect::<Vec<_>>(),
-            scales: &vec![0.01; OUTPUTS],
-            bias: &vec![0.0; OUTPUTS],
-        }]);
-    }
-    WEIGHTS.with(|weights| {
-        let mut activations = Activations::default();
-        activations.reshape(ROWS, weights.inputs());
-        let mut out = vec![0.0; ROWS * weights.outputs()];
-        for _ in 0..rounds {
-            kernel::multiply(&activations, 0..ROWS, weights, Combine::Replace, &mut out);
-        }
-        2.0 * f64::from(rounds) * (ROWS * INPUTS * OUTPUTS) as f64
-    })
-}
 
 #[derive(Serialize)]
 struct Piece {
@@ -57,12 +24,8 @@ struct Piece {
 #[wasm_bindgen]
 pub fn chunk(text: &str, options: JsValue, tokenizer: Option<String>) -> JsResult<JsValue> {
     let options: ChunkOptions = parse_json(options, "chunk options")?;
-    let tokenizer = tokenizer.map(|json| Tokenizer::from_json(json.as_bytes())).transpose()?;
-    let counter: &dyn TokenCounter = match &tokenizer {
-        Some(tokenizer) => tokenizer,
-        None => &WordCounter,
-    };
-    let chunked = chunk_text(text, &options, counter)?;
+    let counter = counter(tokenizer.as_deref())?;
+    let chunked = chunk_text(text, &options, &*counter)?;
     let piece = |chunk: crate::text::Chunk| Piece {
         text: chunked.text[chunk.span].to_owned(),
         context: chunk.context,

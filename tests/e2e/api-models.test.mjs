@@ -249,3 +249,27 @@ test("reranking reads query and passage together", async () => {
   assert.equal(outcome.stages.at(-1)[2], "p1");
   assert.ok(outcome.timings.rerank > 0);
 });
+
+test("the device is checked against arithmetic that shares nothing with the kernels", async () => {
+  const { cosine, build } = await page.evaluate((model) => t.selfCheck({ model, worker: t.worker, workers: 0 }), MINILM);
+  assert.ok(cosine > 0.98 && cosine <= 1.000001, `cosine ${cosine}`);
+  assert.equal(build, "relaxed-simd");
+});
+
+test("the lite build searches by words and by the caller's vectors, and says that it runs no models", async () => {
+  const outcome = await page.evaluate(async () => {
+    const lite = await import("/pkg/lite/nearfield.js");
+    const worker = t.factory("/pkg/lite/worker.js");
+    const options = { embedder: t.embedder, worker, storage: "memory" };
+    const db = await lite.open("lite", options);
+    await db.add(t.documents(300));
+    const found = async (mode) => (await db.search("number n7 tea", { mode })).hits.map(({ id }) => id);
+    const [sparse, hybrid] = [await found("sparse"), await found("hybrid")];
+    await db.close();
+    return { sparse, hybrid, refusal: await t.failure(lite.open("models", { worker, embedder: "all-MiniLM-L6-v2" })) };
+  });
+  assert.equal(outcome.sparse[0], "d7");
+  assert.equal(outcome.hybrid.length, 10);
+  assert.equal(outcome.refusal.code, "Unsupported");
+  assert.match(outcome.refusal.message, /lite build runs no models \(all-MiniLM-L6-v2\)/);
+});

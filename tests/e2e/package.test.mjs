@@ -29,10 +29,15 @@ test("the tarball holds what is needed and nothing else", () => {
     "LICENSE-MIT",
     "README.md",
     "element.js",
+    "lite/nearfield.js",
+    "lite/nearfield.wasm",
+    "lite/worker.js",
     "nearfield-relaxed.wasm",
     "nearfield.js",
     "nearfield.wasm",
     "package.json",
+    "reference.js",
+    "reference.wasm",
     "worker.js",
   ]);
   assert.ok(packed.files.some(({ path }) => path === "types/index.d.ts"));

@@ -2,8 +2,8 @@
 
 use crate::model_dir;
 use nearfield::model::config::ModelCard;
+use nearfield::model::float_weights::FloatWeights;
 use nearfield::model::neural::NeuralModel;
-use nearfield::model::reference::FloatWeights;
 use nearfield::model::stream::WeightStream;
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::Result;

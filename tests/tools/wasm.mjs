@@ -1,5 +1,6 @@
-// Rust -> wasm modules. Two are made: one for every browser with simd128, one that also uses relaxed SIMD. Both must have
-// the same interface, so that one JavaScript glue file serves both and the worker only chooses which bytes to load.
+// Rust -> wasm modules. The full engine is made twice: for every browser with simd128, and with relaxed SIMD. Both must
+// have the same interface, so that one JavaScript glue file serves both and the worker only chooses which bytes to load.
+// The lite engine and the reference of the self-check are other selections of features from the same crate.
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,13 +10,25 @@ import { capture, must } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
 
 export const TARGET = "wasm32-unknown-unknown";
-export const FEATURES = ["--no-default-features", "--features", "neural"];
+const features = (...names) => ["--no-default-features", "--features", names.join(",")];
+/** What tests need of the crate. */
+export const FEATURES = features("neural", "reference");
 
-/** Shipped modules: file name in pkg/, flags for this crate alone (its dependencies are compiled once for both). */
-const variants = [
-  { file: "nearfield.wasm", rustc: [], opt: [] },
-  { file: "nearfield-relaxed.wasm", rustc: ["-C", "target-feature=+relaxed-simd"], opt: ["--enable-relaxed-simd"] },
+/** Of each glue its features, and the modules that it serves: file name in pkg/, flags for this crate alone. */
+const products = [
+  {
+    glue: "nearfield",
+    features: features("neural"),
+    modules: [
+      { file: "nearfield.wasm", rustc: [], opt: [] },
+      { file: "nearfield-relaxed.wasm", rustc: ["-C", "target-feature=+relaxed-simd"], opt: ["--enable-relaxed-simd"] },
+    ],
+  },
+  { glue: "lite", features: features(), modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
+  { glue: "reference", features: features("reference"), modules: [{ file: "reference.wasm", rustc: [], opt: [] }] },
 ];
+/** Loops are unrolled and vectorised as for speed, but calls are inlined only where that makes code smaller. */
+const SMALL = ["-C", "llvm-args=-inline-threshold=10"];
 
 const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
 const OPTIMISE = [
@@ -30,31 +43,42 @@ const OPTIMISE = [
 ];
 
 /**
- * Builds both modules into pkg/ and the glue into target/bindgen/ (`#wasm` of the TypeScript sources). Cargo gives both
- * modules one name, so it would link them anew each time: a stamp over everything that goes in says when not to.
+ * Builds all modules into pkg/ and their glue into target/bindgen/ (`#wasm` and `#reference` of the TypeScript sources).
+ * Cargo gives all modules one name, so it would link them anew each time: a stamp over everything that goes in says when
+ * not to.
  */
 export async function buildWasm() {
   const out = join(target, "modules");
   const stamp = await stampOf();
   if ((await readFile(join(out, "stamp"), "utf8").catch(() => "")) !== stamp) {
     await rm(out, { recursive: true, force: true });
-    for (const variant of variants) await compile(variant, join(out, variant.file));
-    const glues = await Promise.all(variants.map(({ file }) => unify(join(out, file), file)));
-    if (glues.some((glue) => glue !== glues[0])) {
-      throw new Error("wasm-bindgen made different glue for the modules: one glue file cannot serve both");
-    }
-    checkGlue(glues[0]);
+    for (const product of products) await buildProduct(product, out);
     await writeFile(join(out, "stamp"), stamp);
   }
-  await mkdir(pkg, { recursive: true });
+  await mkdir(join(pkg, "lite"), { recursive: true });
   await mkdir(bindgen, { recursive: true });
-  for (const { file } of variants) await copyFile(join(out, file, file), join(pkg, file));
-  for (const file of ["nearfield.js", "nearfield.d.ts"]) await copyFile(join(out, variants[0].file, file), join(bindgen, file));
+  for (const { glue, modules } of products) {
+    for (const { file } of modules) await copyFile(join(out, file, "module.wasm"), join(pkg, file));
+    for (const end of ["js", "d.ts"]) await copyFile(join(out, modules[0].file, `${glue}.${end}`), join(bindgen, `${glue}.${end}`));
+  }
 }
 
-/** Gives a module and its glue names that all variants share; returns the glue. */
-async function unify(folder, file) {
-  const paths = { glue: join(folder, "nearfield.js"), module: join(folder, file) };
+async function buildProduct({ glue, features, modules }, out) {
+  const glues = [];
+  for (const module of modules) {
+    const folder = join(out, module.file);
+    await compile(module, glue, features, folder);
+    glues.push(await unify(folder, glue));
+  }
+  if (glues.some((text) => text !== glues[0])) {
+    throw new Error("wasm-bindgen made different glue for the modules: one glue file cannot serve both");
+  }
+  checkGlue(glues[0]);
+}
+
+/** Gives a module and its glue names that all builds of the product share; returns the glue. */
+async function unify(folder, name) {
+  const paths = { glue: join(folder, `${name}.js`), module: join(folder, "module.wasm") };
   const { glue, module } = canonical({ glue: await readFile(paths.glue, "utf8"), module: await readFile(paths.module) });
   await writeFile(paths.glue, glue);
   await writeFile(paths.module, module);
@@ -62,13 +86,14 @@ async function unify(folder, file) {
 }
 
 /** cargo, wasm-bindgen and wasm-opt, into the folder `out`. */
-async function compile({ file, rustc, opt }, out) {
+async function compile({ file, rustc, opt }, glue, features, out) {
+  console.log(`  ${file}`);
   const env = wasmEnv();
-  const cargo = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET, ...FEATURES, "--", ...rustc];
-  await must("cargo", cargo, { env });
-  const bindings = ["--target", "web", "--omit-default-module-path", "--out-name", "nearfield", "--out-dir", out];
+  const profile = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET];
+  await must("cargo", [...profile, ...features, "--", ...SMALL, ...rustc], { env });
+  const bindings = ["--target", "web", "--omit-default-module-path", "--out-name", glue, "--out-dir", out];
   await must("wasm-bindgen", [...bindings, join(target, TARGET, "release", "nearfield.wasm")], { env });
-  await must(process.execPath, [wasmOpt, ...OPTIMISE, ...opt, join(out, "nearfield_bg.wasm"), "-o", join(out, file)]);
+  await must(process.execPath, [wasmOpt, ...OPTIMISE, ...opt, join(out, `${glue}_bg.wasm`), "-o", join(out, "module.wasm")]);
 }
 
 /** Hash of sources, settings and tools. */

@@ -42,7 +42,7 @@ const TOGETHER = ["@huggingface/transformers", "minisearch", "hnswlib-wasm"];
 
 const OURS = [
   { name: "full", files: ["nearfield.js", "worker.js", "nearfield-relaxed.wasm"], against: ["models", "words", "vectors"] },
-  { name: "lite, words only", files: ["lite.js", "lite-worker.js", "nearfield-lite.wasm"], against: ["words"] },
+  { name: "lite, words only", files: ["lite/nearfield.js", "lite/worker.js", "lite/nearfield.wasm"], against: ["words"] },
 ];
 
 const weight = (bytes) => gzipSync(bytes, { level: 9 }).length / 1024;
