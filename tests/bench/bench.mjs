@@ -1,4 +1,5 @@
 // One run: the laboratory, what the cases have in common, and what they found.
+import { loadavg } from "node:os";
 import { basename } from "node:path";
 import { readCollection } from "./collection.mjs";
 import { Lab } from "./lab.mjs";
@@ -7,6 +8,8 @@ import { entry } from "./statistics.mjs";
 
 /** Milliseconds for which a measurement of the bare kernel holds. */
 const FRESH = 5000;
+/** Load of the last minute above which another program has a processor. */
+const BUSY = 0.7;
 
 export class Bench {
   entries = [];
@@ -16,9 +19,11 @@ export class Bench {
   /** `folder`: of a judged collection, or undefined. `sizes`: of the cases that grow, or undefined for their own. */
   static async open({ folder, ...options }) {
     const collection = folder && (await readCollection(folder));
+    const [load] = loadavg();
     const bench = Object.assign(new Bench(), options, { collection, lab: await Lab.open() });
     const texts = folder ? `real texts from ${basename(folder)}` : "real texts from this project's documentation";
     console.log(`[bench] ${bench.machine}, ${bench.lab.browser}, ${bench.rounds} rounds, ${texts}`);
+    if (load > BUSY) bench.say(`the machine is busy (load ${load.toFixed(1)}): figures of two threads will come out too low`);
     return bench;
   }
 
