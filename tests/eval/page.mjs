@@ -50,6 +50,17 @@ async function judged() {
   return { queries, qrels };
 }
 
+/** Mean share of the ten nearest documents by exact scan that the graph finds too. */
+async function graphRecall(db, queries) {
+  let sum = 0;
+  for (const text of queries) {
+    const ten = async (vectors) => (await db.search(text, { mode: "dense", vectors, k: 10, text: false })).hits.map(({ id }) => id);
+    const [graph, scan] = [await ten("hnsw"), await ten("flat")];
+    sum += graph.filter((id) => scan.includes(id)).length / scan.length;
+  }
+  return sum / queries.length;
+}
+
 async function run() {
   const job = await (await fetch("/job")).json();
   const name = "eval";
@@ -81,6 +92,7 @@ async function run() {
     limit: job.limit,
     onProgress: ({ pipeline, done, total }) => onProgress({ phase: pipeline, done, total }),
   });
+  const recall = job.compact && job.open.embedder ? await graphRecall(db, Object.keys(qrels).map((id) => queries[id])) : undefined;
   const { bytes, embedder, build, wasmMemory } = await db.stats();
   const any = Object.values(pipelines)[0];
   await db.close();
@@ -97,6 +109,7 @@ async function run() {
       wasm_memory_bytes: Math.max(wasmMemory, indexed.wasmMemory),
     },
     pipelines: Object.fromEntries(Object.entries(pipelines).map(([key, { queries: _, ...rest }]) => [key, rest])),
+    ...(recall !== undefined && { "graph_recall@10": recall }),
     calibration: await calibrate(build),
   };
 }
