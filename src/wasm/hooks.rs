@@ -6,7 +6,7 @@ use crate::engine::{GraphBuilder, Progress};
 use crate::error::{Error, Result};
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
 use crate::pace::{Clock, LocalFuture, Pacer};
-use js_sys::{Float32Array, Function, Promise, Uint8Array};
+use js_sys::{Float32Array, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -116,7 +116,7 @@ impl GraphBuilder for Host<'_> {
 
 /// A bare pause function, for the parts that are used without an engine.
 #[cfg(feature = "neural")]
-pub struct Pause(pub Function);
+pub struct Pause(pub js_sys::Function);
 
 #[cfg(feature = "neural")]
 impl Pacer for Pause {
