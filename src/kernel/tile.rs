@@ -165,6 +165,6 @@ mod tests {
         }
         let mut codes = [Code::from(0u8); 16];
         L::store_codes(|i| L::splat(i as f32 * 42.0 + WHOLE), &mut codes);
-        assert_eq!(codes.map(u32::from), [0, 0, 0, 0, 42, 42, 42, 42, 84, 84, 84, 84, 126, 126, 126, 126]);
+        assert_eq!(codes.map(i32::from), [0, 0, 0, 0, 42, 42, 42, 42, 84, 84, 84, 84, 126, 126, 126, 126]);
     }
 }
