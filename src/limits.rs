@@ -74,3 +74,6 @@ pub const MODEL_POSITIONS: usize = 32_768;
 
 /// Numbers in the result of one call of a model, which the caller's memory has to take in one piece.
 pub const RESULT_NUMBERS: usize = 1 << 27;
+
+/// Manifest of an archive, in bytes: it has a few for each page of text and a bit for each document.
+pub const MANIFEST_BYTES: u64 = 64 << 20;

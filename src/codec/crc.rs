@@ -8,10 +8,15 @@ type Tables = [[u32; 256]; 8];
 
 /// CRC-32 of `bytes`.
 pub fn crc32(bytes: &[u8]) -> u32 {
+    crc32_after(0, bytes)
+}
+
+/// CRC-32 of bytes whose beginning has the CRC-32 `before` (0 for none) and whose rest is `bytes`.
+pub fn crc32_after(before: u32, bytes: &[u8]) -> u32 {
     static TABLES: OnceLock<Box<Tables>> = OnceLock::new();
     let tables = TABLES.get_or_init(tables);
     let (eights, rest) = bytes.as_chunks::<8>();
-    let mut crc = !0u32;
+    let mut crc = !before;
     for &[a, b, c, d, e, f, g, h] in eights {
         let [a, b, c, d] = (u32::from_le_bytes([a, b, c, d]) ^ crc).to_le_bytes();
         crc = 0;
@@ -43,7 +48,7 @@ fn tables() -> Box<Tables> {
 
 #[cfg(test)]
 mod tests {
-    use super::crc32;
+    use super::{crc32, crc32_after};
     use proptest::prelude::*;
 
     #[test]
@@ -56,8 +61,10 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(256))]
 
         #[test]
-        fn equal_to_the_library(bytes: Vec<u8>) {
+        fn equal_to_the_library(bytes: Vec<u8>, at: prop::sample::Index) {
             prop_assert_eq!(crc32(&bytes), crc32fast::hash(&bytes));
+            let (first, rest) = bytes.split_at(at.index(bytes.len() + 1));
+            prop_assert_eq!(crc32_after(crc32(first), rest), crc32(&bytes));
         }
     }
 }

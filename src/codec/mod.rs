@@ -9,6 +9,7 @@ pub mod reader;
 pub mod writer;
 
 pub use blocks::Blocks;
+pub use crc::crc32_after;
 pub use frame::{fingerprint, Frame, FrameWriter, Place, Tag};
 pub use reader::Reader;
 pub use writer::Writer;

@@ -28,16 +28,20 @@ impl Engine {
     /// Runs a read. If it meets damage, perhaps what it read is gone because somebody has committed or published anew:
     /// then it runs again on the newest generation, and takes what is left.
     pub(super) async fn with_care<T>(&self, read: impl AsyncFn(Care) -> Result<T>) -> Result<T> {
-        match read(Care::Strict).await {
-            Err(error) if is_damage(&error) => {
-                let newer = self.refresh_if_idle().await?;
-                match self.access {
-                    Access::ReadWrite => read(Care::Lenient).await,
-                    Access::Remote if newer => read(Care::Strict).await,
-                    Access::Remote => Err(error),
+        let (mut care, mut again) = (Care::Strict, true);
+        loop {
+            match read(care).await {
+                Err(error) if again && is_damage(&error) => {
+                    let newer = self.refresh_if_idle().await?;
+                    match self.access {
+                        Access::ReadWrite => care = Care::Lenient,
+                        Access::Remote if newer => {}
+                        Access::Remote => return Err(error),
+                    }
+                    again = false;
                 }
+                done => return done,
             }
-            done => done,
         }
     }
 
@@ -179,7 +183,10 @@ impl Engine {
         match self.text(view, chunk.doc, Some(chunk.span.clone())).await {
             Ok(text) => Ok(Some(text)),
             Err(error) if care == Care::Lenient && is_damage(&error) => {
-                self.damaged.borrow_mut().insert(error.to_string());
+                let mut damaged = self.damaged.borrow_mut();
+                if !damaged.contains(&error.to_string()) {
+                    damaged.push(error.to_string());
+                }
                 Ok(None)
             }
             Err(error) => Err(error),

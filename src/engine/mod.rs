@@ -6,6 +6,7 @@
 //! Every method takes `&self` and may run while others wait: a search holds the snapshot it began with, and writers
 //! queue for one lock.
 
+mod archive;
 mod hits;
 mod load;
 mod maintain;
@@ -20,6 +21,7 @@ mod settings;
 mod verify;
 mod write;
 
+pub use archive::Importer;
 pub use hits::{Content, Explanation, Hit};
 pub use maintain::Maintenance;
 pub use read::{Found, Timings};
@@ -39,7 +41,6 @@ use crate::text::Analyzer;
 use futures_util::lock::Mutex;
 use pages::PageCache;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeSet;
 use std::rc::Rc;
 
 pub struct Engine {
@@ -52,7 +53,7 @@ pub struct Engine {
     /// Blocks of remote blobs, by blob and place within it.
     blocks: RefCell<PageCache<(String, usize), Vec<u8>>>,
     /// Texts that searches could not read in this generation.
-    damaged: RefCell<BTreeSet<String>>,
+    damaged: RefCell<Vec<String>>,
     writer: Mutex<()>,
     access: Access,
     /// Whether what a crash left behind was looked for.

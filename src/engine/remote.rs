@@ -7,12 +7,14 @@ use crate::codec::blocks::BLOCK;
 use crate::codec::Blocks;
 use crate::error::{Error, Result};
 use crate::index::{Lazy, Segment};
+use crate::pace::LocalFuture;
 use crate::search::retrieve::Candidate;
 use crate::search::snapshot::{Snapshot, View};
-use futures_util::future::try_join_all;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::ops::Range;
 use std::rc::Rc;
+use std::task::Poll;
 
 /// What one query will look at.
 pub(super) struct Needs<'a> {
@@ -27,15 +29,19 @@ impl Engine {
         if snapshot.views.iter().all(|view| view.lazy.is_none()) {
             return Ok(snapshot);
         }
-        let equip = async |view: &View| match &view.lazy {
-            Some(lazy) => {
-                let segment = Rc::new(self.equip(view, lazy, needs).await?);
-                Ok(View { segment, ..view.clone() })
-            }
-            None => Ok(view.clone()),
+        let views = RefCell::new(snapshot.views.clone());
+        let equip = |(at, view): (usize, &'_ View)| -> LocalFuture<'_, Result<()>> {
+            let (view, views) = (view.clone(), &views);
+            Box::pin(async move {
+                if let Some(lazy) = &view.lazy {
+                    let segment = self.equip(&view, lazy, needs).await?;
+                    views.borrow_mut()[at].segment = Rc::new(segment);
+                }
+                Ok(())
+            })
         };
-        let views = try_join_all(snapshot.views.iter().map(equip)).await?;
-        Ok(Rc::new(Snapshot { views, ..(*snapshot).clone() }))
+        all(snapshot.views.iter().enumerate().map(equip).collect()).await?;
+        Ok(Rc::new(Snapshot { views: views.take(), ..(*snapshot).clone() }))
     }
 
     async fn equip(&self, view: &View, lazy: &Lazy, needs: &Needs<'_>) -> Result<Segment> {
@@ -89,59 +95,71 @@ impl Engine {
 
     /// Fetches the texts of all hits at once, so that showing them one after the other waits for none.
     pub(super) async fn fetch_texts(&self, snapshot: &Snapshot, candidates: &[&Candidate]) -> Result<()> {
-        let mut wanted: BTreeMap<(u32, u32), Vec<Range<usize>>> = BTreeMap::new();
+        /// View and page: there are few.
+        type Place = (u32, u32);
+        let mut wanted: Vec<(Place, Vec<Range<usize>>)> = Vec::new();
         for candidate in candidates {
             let view = &snapshot.views[candidate.place.view as usize];
             if view.lazy.is_some() {
                 let chunk = view.segment.chunk(candidate.place.chunk)?;
                 let (page, part) = text_place(view, chunk.doc, Some(chunk.span))?;
-                wanted.entry((candidate.place.view, page)).or_default().push(part);
+                let place = (candidate.place.view, page);
+                match wanted.iter_mut().find(|(known, _)| *known == place) {
+                    Some((_, parts)) => parts.push(part),
+                    None => wanted.push((place, vec![part])),
+                }
             }
         }
-        let fetch = async |((at, page), parts): (&(u32, u32), &Vec<Range<usize>>)| {
-            let view = &snapshot.views[*at as usize];
-            match &view.lazy {
-                Some(lazy) => {
-                    let name = view.entry.page_name(*page as usize);
-                    self.parts(&name, lazy.page(*page)?, parts).await.map(drop)
-                }
-                None => Ok(()),
+        let mut fetches: Vec<LocalFuture<'_, Result<()>>> = Vec::new();
+        for &((at, page), ref parts) in &wanted {
+            let view = &snapshot.views[at as usize];
+            if let Some(lazy) = &view.lazy {
+                fetches.push(Box::pin(async move {
+                    let name = view.entry.page_name(page as usize);
+                    self.parts(&name, lazy.page(page)?, parts).await.map(drop)
+                }));
             }
-        };
-        try_join_all(wanted.iter().map(fetch)).await.map(drop)
+        }
+        all(fetches).await
     }
 
     /// Parts of one run of a blob. The blocks that are not here yet are fetched at once, neighbours together.
     async fn parts(&self, blob: &str, run: &Blocks, parts: &[Range<usize>]) -> Result<Vec<Vec<u8>>> {
         let key = |block: usize| (blob.to_owned(), run.place(&(block..block)).start);
-        let (mut here, mut missing) = (HashMap::new(), BTreeSet::new());
+        let (mut here, mut missing) = (Vec::new(), Vec::new());
         for part in parts {
             for block in run.covering(part)? {
                 match self.blocks.borrow_mut().get(&key(block)) {
-                    Some(bytes) => drop(here.insert(block, bytes)),
-                    None => drop(missing.insert(block)),
+                    Some(bytes) => here.push((block, bytes)),
+                    None => missing.push(block),
                 }
             }
         }
-        let fetch = async |blocks: Range<usize>| {
+        missing.sort_unstable();
+        missing.dedup();
+        let fetched = RefCell::new(Vec::new());
+        let fetch = async |blocks: Range<usize>| -> Result<()> {
             let place = run.place(&blocks);
             let bytes = self.store.read_range(blob, place.start as u64..place.end as u64).await?;
-            let mut fetched = Vec::new();
             for (block, bytes) in blocks.zip(bytes.chunks(BLOCK)) {
                 run.check(block, bytes).map_err(|error| error.within(format!("blob {blob}")))?;
                 let bytes = Rc::new(bytes.to_vec());
                 self.blocks.borrow_mut().put(key(block), Rc::clone(&bytes), bytes.len());
-                fetched.push((block, bytes));
+                fetched.borrow_mut().push((block, bytes));
             }
-            Ok(fetched)
+            Ok(())
         };
-        here.extend(try_join_all(neighbours(&missing).into_iter().map(fetch)).await?.into_iter().flatten());
+        let boxed = |blocks| -> LocalFuture<'_, Result<()>> { Box::pin(fetch(blocks)) };
+        all(neighbours(&missing).into_iter().map(boxed).collect()).await?;
+        here.extend(fetched.take());
+        here.sort_unstable_by_key(|&(block, _)| block);
         let cut = |part: &Range<usize>| {
             let mut bytes = Vec::with_capacity(part.len());
             for block in run.covering(part)? {
                 let before = block * BLOCK;
                 let within = part.start.max(before) - before..part.end.min(before + BLOCK) - before;
-                let found = here.get(&block).and_then(|block| block.get(within));
+                let found = here.binary_search_by_key(&block, |&(block, _)| block).ok();
+                let found = found.and_then(|at| here[at].1.get(within));
                 bytes
                     .extend_from_slice(found.ok_or_else(|| Error::internal(format!("block {block} was not fetched")))?);
             }
@@ -149,6 +167,26 @@ impl Engine {
         };
         parts.iter().map(cut).collect()
     }
+}
+
+/// Waits for all of them at once, or until one fails.
+async fn all(mut running: Vec<LocalFuture<'_, Result<()>>>) -> Result<()> {
+    poll_fn(|context| {
+        let mut at = 0;
+        while let Some(future) = running.get_mut(at) {
+            match future.as_mut().poll(context) {
+                Poll::Pending => at += 1,
+                Poll::Ready(Ok(())) => drop(running.swap_remove(at)),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        }
+        if running.is_empty() {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
+    })
+    .await
 }
 
 /// Page, and bytes of its text.
@@ -161,8 +199,8 @@ fn text_place(view: &View, doc: u32, span: Option<Range<usize>>) -> Result<(u32,
     Ok((found.page, part))
 }
 
-/// Ranges of numbers without a gap.
-fn neighbours(numbers: &BTreeSet<usize>) -> Vec<Range<usize>> {
+/// Ranges without a gap, out of ascending numbers.
+fn neighbours(numbers: &[usize]) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = Vec::new();
     for &number in numbers {
         match ranges.last_mut() {

@@ -20,6 +20,8 @@ pub enum Phase {
     Merge,
     /// Building the graph of a large segment.
     Graph,
+    /// Exporting: blobs are counted.
+    Copy,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -43,13 +43,13 @@ impl Engine {
         let snapshot = self.snapshot();
         let manifest = &snapshot.manifest;
         let mut found = Verification::default();
-        let mut ids: HashMap<String, u64> = HashMap::new();
+        let mut ids: HashMap<String, (u64, u32)> = HashMap::new();
         for entry in &manifest.segments {
             let inspected = self.inspect(entry, &mut found, services).await?;
             found.problems.extend(inspected.problems);
             for id in inspected.segment.iter().flat_map(|segment| live_ids(segment, entry)) {
                 found.documents += 1;
-                if let Some(first) = ids.insert(id.clone(), entry.id) {
+                if let Some((first, _)) = ids.insert(id.clone(), (entry.id, 0)) {
                     let message = format!("document {id:.60?} is in segment {first} and in segment {}", entry.id);
                     found.problems.push(message);
                 }

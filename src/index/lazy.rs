@@ -172,9 +172,9 @@ impl Lazy {
     pub fn with_terms<'a>(&self, terms: impl IntoIterator<Item = &'a str>) -> Result<Segment> {
         let mut segment = self.segment();
         let mut lists = self.lists.borrow_mut();
-        let wanted: BTreeMap<&str, &List> =
-            terms.into_iter().filter_map(|term| Some((term, lists.get(term)?.as_ref()?))).collect();
-        let wanted = wanted.into_iter().map(|(term, (df, list))| (term, *df, list.as_slice()));
+        let asked: Vec<&str> = terms.into_iter().collect();
+        let known = lists.iter().filter(|(term, _)| asked.contains(&term.as_str()));
+        let wanted = known.filter_map(|(term, list)| list.as_ref().map(|(df, list)| (term.as_str(), *df, &list[..])));
         segment.postings = Arc::new(Postings::of_terms(segment.postings.lengths.clone(), wanted)?);
         if lists.len() > KEPT {
             lists.clear();

@@ -2,7 +2,7 @@
 // for it, and starts it again after a death.
 
 import { NearfieldError, type ErrorCode } from "./errors.js";
-import { runEmbedder } from "./own-embedder.js";
+import { describe, runEmbedder } from "./own-embedder.js";
 import type { EngineMethods, HostMethods } from "./protocol.js";
 import { Peer, Transfer, type CallOptions, type Handlers } from "./rpc.js";
 import { spawn, type Spawned, type WorkerFactory } from "./spawn.js";
@@ -18,7 +18,8 @@ interface Live {
 
 export interface ClientOptions {
   worker: WorkerFactory | undefined;
-  embedder: Embedder | undefined;
+  /** Of the caller's own, if any. */
+  embedders: Embedder[];
   /** Brings a fresh worker into the state that calls expect. */
   boot(engine: Engine, options: CallOptions): Promise<void>;
 }
@@ -116,8 +117,8 @@ export class EngineClient {
         this.#helpers.get(id)?.end();
         this.#helpers.delete(id);
       },
-      embed: async ({ signal }, texts, role) => {
-        const { embedder } = this.#options;
+      embed: async ({ signal }, digest, texts, role) => {
+        const embedder = this.#options.embedders.find((one) => describe(one).digest === digest);
         if (!embedder) throw new NearfieldError("Internal", "the engine asked for an embedder that was not given");
         const rows = await runEmbedder(embedder, texts, role, signal);
         return new Transfer(rows, [rows.buffer as ArrayBuffer]);

@@ -5,17 +5,19 @@ import { invalid, NearfieldError } from "./errors.js";
 import { isCustom } from "./own-embedder.js";
 import { askToPersist, persisted } from "./persist.js";
 import type { Setup } from "./protocol.js";
-import { checkCall, checkProgress, checkSearch } from "./schema.js";
-import { engineSetup, withoutUndefined } from "./setup.js";
+import { checkCall, checkEmbedder, checkProgress, checkReembed, checkSearch } from "./schema.js";
+import { embedderSetup, engineSetup, withoutUndefined } from "./setup.js";
 import { slices } from "./slices.js";
 import { requireWorkers } from "./spawn.js";
 import { planStages } from "./stages.js";
 import type {
   CallOptions,
   Document,
+  Embedder,
   Meta,
   OpenOptions,
   ProgressOptions,
+  RepairReport,
   SearchOptions,
   SearchResult,
   SearchStage,
@@ -29,28 +31,33 @@ export class Collection {
   /** The name it was opened with. */
   readonly name: string;
   /** Whether it has vectors: without an embedder only lexical search is offered. */
-  readonly hasEmbedder: boolean;
+  hasEmbedder: boolean;
   /** Whether searches can be reranked. */
   readonly hasReranker: boolean;
+  #setup: Setup;
+  #embedders: Embedder[];
   #client: EngineClient;
   static #lastBatch = 0;
   static #lastSession = 0;
 
-  private constructor(name: string, setup: Setup, client: EngineClient) {
-    this.name = name;
+  private constructor(setup: Setup, embedders: Embedder[], client: EngineClient) {
+    this.name = setup.name;
+    this.#setup = setup;
+    this.#embedders = embedders;
     this.hasEmbedder = setup.embedder !== undefined;
     this.hasReranker = setup.reranker !== undefined;
     this.#client = client;
   }
 
   /** @internal Use {@link open}. */
-  static async open(name: string, options: OpenOptions): Promise<Collection> {
+  static async open(place: string | URL, options: OpenOptions): Promise<Collection> {
     const { embedder, signal, onProgress } = options;
     requireWorkers(options.worker);
-    const setup = engineSetup(name, options);
+    const setup = engineSetup(place, options);
+    const embedders = embedder !== undefined && isCustom(embedder) ? [embedder] : [];
     const client = new EngineClient({
       worker: options.worker,
-      embedder: embedder !== undefined && isCustom(embedder) ? embedder : undefined,
+      embedders,
       boot: async (engine, call) => {
         const { storage } = await engine.call("open", [setup], call);
         if (storage === "memory") {
@@ -60,7 +67,7 @@ export class Collection {
       },
     });
     await client.start({ signal, onProgress });
-    return new Collection(name, setup, client);
+    return new Collection(setup, embedders, client);
   }
 
   /**
@@ -145,6 +152,38 @@ export class Collection {
   async compact(options: ProgressOptions = {}): Promise<void> {
     checkProgress(options, "options");
     return this.#client.call("compact", [], { ...options, settle: true });
+  }
+
+  /** Drops what is broken and says what was lost; what can be rescued is. Does nothing where `verify` finds nothing. */
+  async repair(options: ProgressOptions = {}): Promise<RepairReport> {
+    checkProgress(options, "options");
+    return this.#client.call("repair", [], { ...options, settle: true });
+  }
+
+  /**
+   * Changes the model: makes the vectors of another one while the present ones answer, then puts all of them in place
+   * at once. After an abort, an error or a reload, the same call goes on where it stopped. Without a model: that of
+   * `open`, for a collection that lacks some of its vectors, or whose change was begun with it.
+   */
+  async reembed(
+    embedder?: string | URL | Embedder,
+    options: ProgressOptions & Pick<OpenOptions, "models"> = {},
+  ): Promise<void> {
+    if (embedder !== undefined) checkEmbedder(embedder, "embedder");
+    checkReembed(options, "options");
+    const { models, ...call } = options;
+    const wanted = embedder === undefined ? this.#setup.embedder : embedderSetup(embedder, models);
+    if (!wanted) throw invalid("reembed: which model? The collection was opened without one");
+    if (embedder !== undefined && isCustom(embedder)) this.#embedders.unshift(embedder);
+    await this.#client.call("reembed", [wanted], { ...call, settle: true });
+    this.#setup.embedder = wanted;
+    this.hasEmbedder = true;
+  }
+
+  /** The collection as one file, for {@link importCollection}: what can be seen of it now. */
+  async export(options: ProgressOptions = {}): Promise<Blob> {
+    checkProgress(options, "options");
+    return this.#client.call("export", [], options);
   }
 
   /** Ends the workers. Running calls are aborted; later ones fail. */

@@ -6,7 +6,7 @@
  * <nearfield-search collection="docs" embedder="all-MiniLM-L6-v2" label="Search the manual"></nearfield-search>
  * ```
  *
- * Attributes: `collection` (its name), `embedder`, `reranker`, `models` (base of the catalogue), `language`, `k`
+ * Attributes: `collection` (its name) or `src` (the URL of a published one), `embedder`, `reranker`, `models` (base of the catalogue), `language`, `k`
  * (default 8), `mode`, `placeholder`, `label`. Or set the property `db` to a collection that is already open.
  *
  * Events, which bubble: `nearfield-select` with `detail.hit`, whose default action is to go to the hit's `url`; and
@@ -137,7 +137,9 @@ export class NearfieldSearch extends Base {
   #open(): Promise<Collection> {
     if (this.#db) return this.#db;
     const attribute = (name: string) => this.getAttribute(name) ?? undefined;
-    const opening = open(attribute("collection") ?? "", {
+    const src = attribute("src");
+    const place = src === undefined ? (attribute("collection") ?? "") : new URL(src, document.baseURI);
+    const opening = open(place, {
       embedder: attribute("embedder"),
       reranker: attribute("reranker"),
       language: attribute("language"),

@@ -4,11 +4,12 @@
 import { Compute } from "./compute.js";
 import { NearfieldError } from "./errors.js";
 import { yieldToEvents } from "./pace.js";
-import type { EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
+import { importFile } from "./import.js";
+import type { CustomEmbedder, EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers, type Port } from "./rpc.js";
 import { leastCosine } from "./self-check.js";
-import { Session } from "./session.js";
-import type { ChunkOptions, Document, Meta, Stats, VerifyReport } from "./types.js";
+import { requireFull, Session } from "./session.js";
+import type { ChunkOptions, Document, Meta, RepairReport, Stats, VerifyReport } from "./types.js";
 import { compile, instantiate, type Instance, type Role } from "./wasm.js";
 import { announceDestruction } from "./tabs.js";
 import { PATIENCE, Writer } from "./writer.js";
@@ -57,6 +58,14 @@ class EngineWorker {
     stats: (context) => this.#stats(context),
     verify: async (context) => (await this.#collection.verify(context)) as VerifyReport,
     compact: (context) => this.#collection.compact(context),
+    repair: async (context) => (await this.#collection.repair(context)) as unknown as RepairReport,
+    reembed: (context, embedder: ModelSource | CustomEmbedder) => this.#collection.reembed(context, embedder),
+    export: (context) => this.#collection.export(context),
+    import: async ({ signal, progress }, name: string, file: Blob) => {
+      const { wasm } = await this.#start();
+      requireFull(wasm.Importer, "importCollection");
+      return new Writer(name).run(signal, PATIENCE, () => importFile(wasm, name, file, signal, progress));
+    },
     close: async () => {
       const session = this.#session;
       this.#session = undefined;

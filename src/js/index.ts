@@ -10,6 +10,6 @@ export { NearfieldError, type ErrorCode } from "./errors.js";
 export { evaluate, type EvaluateOptions, type PipelineReport } from "./evaluate.js";
 export { highlightFragments, type Fragment } from "./highlight.js";
 export { open } from "./open.js";
-export { chunk, destroy, embed, listCollections, rerank, selfCheck } from "./parts.js";
+export { chunk, destroy, embed, importCollection, listCollections, rerank, selfCheck } from "./parts.js";
 export { parsePipeline } from "./pipelines.js";
 export type * from "./types.js";

@@ -5,10 +5,10 @@ import { EngineClient } from "./client.js";
 import { collectionName } from "./open.js";
 import type { EngineMethods } from "./protocol.js";
 import type { CallOptions as RpcOptions } from "./rpc.js";
-import { checkCallWithWorker, checkChunk, checkEmbed, checkRerank, checkSelfCheck } from "./schema.js";
+import { checkCallWithWorker, checkChunk, checkEmbed, checkImport, checkRerank, checkSelfCheck } from "./schema.js";
 import { modelSource, withoutUndefined, workerCount } from "./setup.js";
 import { requireWorkers } from "./spawn.js";
-import type { CallOptions, Chunk, ChunkOptions, RuntimeOptions } from "./types.js";
+import type { CallOptions, Chunk, ChunkOptions, ProgressOptions, RuntimeOptions } from "./types.js";
 import { textArgument, textsArgument } from "./validate.js";
 
 const IDLE = 30_000;
@@ -37,7 +37,7 @@ async function using<K extends keyof EngineMethods>(
   if (!shop) {
     const client = new EngineClient({
       worker: runtime.worker,
-      embedder: undefined,
+      embedders: [],
       boot: (engine) => engine.call("configure", [{ workers }]),
     });
     shops.set(key, (shop = { client, calls: 0 }));
@@ -112,6 +112,24 @@ export async function selfCheck(
 export async function listCollections(options: CallOptions & Pick<RuntimeOptions, "worker"> = {}): Promise<string[]> {
   checkCallWithWorker(options, "options");
   return using(options, "list", []);
+}
+
+/**
+ * Makes a collection of a file that `export` wrote. Until everything has come and was checked, there is nothing to be
+ * seen of it. Throws Corrupt for a damaged file, and InvalidInput where a collection of that name has documents.
+ *
+ * @example
+ * const file = await db.export();
+ * await importCollection("copy", file);
+ */
+export async function importCollection(
+  name: string,
+  file: Blob | ArrayBuffer | Uint8Array | ReadableStream<Uint8Array>,
+  options: ProgressOptions & Pick<RuntimeOptions, "worker"> = {},
+): Promise<{ documents: number }> {
+  checkImport(options, "options");
+  const blob = file instanceof Blob ? file : await new Response(file as BodyInit).blob();
+  return using(options, "import", [collectionName(name), blob], { settle: true });
 }
 
 /**

@@ -2,7 +2,7 @@
 // its pool over a port of their own, which the page made.
 
 import type { Bundle } from "./models.js";
-import type { Chunk, ChunkOptions, Document, Meta, SearchResult, Stats, VerifyReport } from "./types.js";
+import type { Chunk, ChunkOptions, Document, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
 import type { Build, Compiled, Role } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
@@ -32,7 +32,9 @@ export interface Setup extends Runtime {
   options: object;
   embedder: ModelSource | CustomEmbedder | undefined;
   reranker: ModelSource | undefined;
-  storage: "indexeddb" | "memory";
+  storage: Stats["storage"];
+  /** Of a published collection: where it is, with a slash at its end. */
+  url: string | undefined;
 }
 
 /** One search, or one stage of several: stages with the same session share what the reranker has already read. */
@@ -45,7 +47,7 @@ export interface SearchRequest {
 /** Answered by the engine's worker. */
 export interface EngineMethods {
   configure(runtime: Runtime): void;
-  open(setup: Setup): { storage: "indexeddb" | "memory" };
+  open(setup: Setup): { storage: Stats["storage"] };
   /** Documents for a following `add`, in slices, so that no single message is large. */
   stage(batch: number, documents: Document[]): void;
   unstage(batch: number): void;
@@ -57,6 +59,11 @@ export interface EngineMethods {
   stats(): Stats;
   verify(): VerifyReport;
   compact(): void;
+  repair(): RepairReport;
+  reembed(embedder: ModelSource | CustomEmbedder): void;
+  export(): Blob;
+  /** Makes a collection of an exported one. */
+  import(name: string, file: Blob): { documents: number };
   close(): void;
   chunk(text: string, options: ChunkOptions, embedder: ModelSource | undefined): Chunk[];
   embed(texts: string[], role: Role, embedder: ModelSource): { rows: Float32Array; dims: number };
@@ -74,8 +81,8 @@ export interface HostMethods {
   /** Starts a worker of the pool; `port` leads to it. */
   startWorker(compiled: Compiled): { id: number; port: MessagePort };
   endWorker(id: number): void;
-  /** The caller's own embedder. */
-  embed(texts: string[], role: Role): Float32Array;
+  /** The caller's own embedder of this digest. */
+  embed(digest: string, texts: string[], role: Role): Float32Array;
 }
 
 /** Answered by a worker of the pool. */

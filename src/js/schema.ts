@@ -52,6 +52,9 @@ const isEmbedder: Check = (value, path) => {
   if (typeof value !== "string" && !(value instanceof URL)) isEmbedderObject(value, path);
 };
 
+/** The first argument of `reembed`. */
+export const checkEmbedder: Check = isEmbedder;
+
 export const checkOpen = isShape({
   ...runtime,
   embedder: isEmbedder,
@@ -71,6 +74,8 @@ export const checkOpen = isShape({
 export const checkCall = isShape(call);
 export const checkCallWithWorker = isShape({ ...call, worker: isFunction });
 export const checkProgress = isShape(progress);
+export const checkImport = isShape({ ...progress, worker: isFunction });
+export const checkReembed = isShape({ ...progress, models: runtime.models });
 
 const weight = isNumber(0);
 

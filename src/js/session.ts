@@ -1,11 +1,13 @@
 // An open collection in its worker: the wasm engine, its models, the writer's lock, and the other tabs.
 
-import { NearfieldError } from "./errors.js";
+import { NearfieldError, toError } from "./errors.js";
 import type { Compute } from "./compute.js";
 import type { HeldModel } from "./held-model.js";
 import { Maintenance } from "./maintenance.js";
 import { pause } from "./pace.js";
-import type { CustomEmbedder, HostMethods, SearchRequest, Setup } from "./protocol.js";
+import type { CustomEmbedder, HostMethods, ModelSource, SearchRequest, Setup } from "./protocol.js";
+import { fetchPublished } from "./published.js";
+import { checkRoom } from "./room.js";
 import type { CallContext, Peer } from "./rpc.js";
 import { Tabs } from "./tabs.js";
 import type { Document, Meta, ProgressEvent } from "./types.js";
@@ -28,9 +30,26 @@ interface Running {
   tokens: number;
   committed: number;
   memo: Map<string, number> | undefined;
+  /** The model that it works with. */
+  model: Model;
 }
 
-type EmbedderInfo = CustomEmbedder;
+/** An embedder: of the caller, or held in this worker. */
+interface Model {
+  info?: CustomEmbedder | undefined;
+  held?: HeldModel | undefined;
+  tokenizer?: string | undefined;
+}
+
+/** Milliseconds for which a published collection is believed to be the newest; what is missing is noticed at once. */
+const PUBLISHED_FOR = 60_000;
+
+/** How a call is run. */
+interface Manner {
+  turn?: Turn | undefined;
+  memo?: Running["memo"];
+  model?: Model | undefined;
+}
 
 export class Session {
   readonly storage: Setup["storage"];
@@ -38,8 +57,7 @@ export class Session {
   #compute: Compute;
   #host: Peer<HostMethods>;
   #engine!: WasmEngine;
-  #embedder: HeldModel | undefined;
-  #info: EmbedderInfo | undefined;
+  #model: Model = {};
   #writer: Writer;
   #tabs: Tabs | undefined;
   #calls = new Map<number, Running>();
@@ -49,6 +67,8 @@ export class Session {
   /** Another tab has committed since we last looked. */
   #stale = false;
   #destroyed = false;
+  /** When the manifest of a published collection was last asked for. */
+  #looked = performance.now();
   #warmUp: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(setup: Setup, storage: Setup["storage"], compute: Compute, host: Peer<HostMethods>) {
@@ -69,25 +89,31 @@ export class Session {
     host: Peer<HostMethods>,
     context: CallContext,
   ): Promise<Session> {
-    const storage = setup.storage === "memory" || (await hasIndexedDb()) ? setup.storage : "memory";
+    const storage = setup.storage !== "indexeddb" || (await hasIndexedDb()) ? setup.storage : "memory";
     const session = new Session(setup, storage, compute, host);
-    const tokenizer = await session.#prepareEmbedder(context);
-    const options = { ...setup.options, store: storage, embedder: session.#info };
+    session.#model = await session.#prepare(context, setup.embedder);
+    const { info, held, tokenizer } = session.#model;
+    const options = { ...setup.options, store: storage, url: setup.url, embedder: info };
     session.#engine = await session.#track(context, () => {
       return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer);
     });
     if (storage === "indexeddb") session.#tabs = new Tabs(setup.name, (news) => session.#hear(news));
     // Lexical search can begin; the weights of a cached model follow. What goes wrong, the first use will report.
-    session.#warmUp = setTimeout(() => session.#embedder?.model().catch(() => {}), WARM_UP);
+    session.#warmUp = setTimeout(() => held?.model().catch(() => {}), WARM_UP);
     return session;
   }
 
-  get embedder(): EmbedderInfo | undefined {
-    return this.#info;
+  get embedder(): CustomEmbedder | undefined {
+    return this.#model.info;
   }
 
-  add = (context: CallContext, documents: Document[]) => this.#write(context, (call) => this.#engine.add(call, documents));
+  add = (context: CallContext, documents: Document[]) =>
+    this.#write(context, async (call) => {
+      if (this.storage === "indexeddb") await checkRoom(documents);
+      return this.#engine.add(call, documents);
+    });
   delete = (context: CallContext, ids: string[]) => this.#write(context, (call) => this.#engine.delete(call, ids));
+  repair = (context: CallContext) => this.#write(context, (call) => this.#engine.repair(call));
   compact = (context: CallContext) => this.#write(context, (call) => this.#engine.compact(call));
   updateMeta = (context: CallContext, id: string, meta: Meta) =>
     this.#write(context, (call) => this.#engine.updateMeta(call, id, meta));
@@ -95,6 +121,41 @@ export class Session {
   get = (context: CallContext, id: string) => this.#read(context, (call) => this.#engine.get(call, id));
   stats = (context: CallContext) => this.#read(context, (call) => this.#engine.stats(call));
   verify = (context: CallContext) => this.#read(context, (call) => this.#engine.verify(call));
+
+  /** One part after the other, each in a turn of its own, so that others can write meanwhile. */
+  async reembed(context: CallContext, wanted: ModelSource | CustomEmbedder): Promise<void> {
+    requireFull(this.#engine.reembed, "reembed");
+    const model = await this.#prepare(context, wanted);
+    const { info, tokenizer } = model;
+    if (!info) throw new NearfieldError("Internal", "a model without a description");
+    let going = true;
+    while (going) {
+      const step = (call: number) => this.#engine.reembed(call, info, tokenizer);
+      going = await this.#write(context, step, model);
+    }
+    this.#model = model;
+  }
+
+  /** The pieces are joined to larger ones as they come; the browser may keep those on disk. */
+  async export(context: CallContext): Promise<Blob> {
+    requireFull(this.#engine.export, "export");
+    let file = new Blob([]);
+    let pieces: Uint8Array<ArrayBuffer>[] = [];
+    let bytes = 0;
+    const gather = () => {
+      file = new Blob([file, ...pieces]);
+      pieces = [];
+      bytes = 0;
+    };
+    const emit = (piece: Uint8Array) => {
+      pieces.push(piece as Uint8Array<ArrayBuffer>);
+      bytes += piece.byteLength;
+      if (bytes > 1 << 24) gather();
+    };
+    await this.#read(context, (call) => this.#engine.export(call, emit));
+    gather();
+    return file;
+  }
 
   search(context: CallContext, { query, options, session }: SearchRequest) {
     if (session === undefined) return this.#read(context, (call) => this.#engine.search(call, query, options));
@@ -115,40 +176,53 @@ export class Session {
     await this.#engine.close();
   }
 
-  async #prepareEmbedder(context: CallContext): Promise<string | undefined> {
-    const wanted = this.#setup.embedder;
-    if (!wanted) return undefined;
-    if (!("model" in wanted)) {
-      this.#info = wanted;
-      return undefined;
-    }
-    this.#embedder = this.#compute.hold(wanted);
-    const { info, tokenizer } = await this.#embedder.bundle(context.signal, context.progress);
+  async #prepare(context: CallContext, wanted: Setup["embedder"]): Promise<Model> {
+    if (!wanted) return {};
+    if (!("model" in wanted)) return { info: wanted };
+    const held = this.#compute.hold(wanted);
+    const { info, tokenizer } = await held.bundle(context.signal, context.progress);
     const { name, digest, dims, maxTokens } = info;
-    this.#info = { name, digest, dims, maxTokens };
-    return tokenizer;
+    return { info: { name, digest, dims, maxTokens }, held, tokenizer };
   }
 
   #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
     const freshly = async (call: number) => {
-      if (this.#stale) {
+      if (this.#stale || this.#overdue()) {
         this.#stale = false;
-        await this.#engine.refresh(call);
+        await this.#engine.refresh(call).catch((error: unknown) => this.#unlessOffline(error));
       }
       return work(call);
     };
     return this.#track(context, freshly, { memo });
   }
 
-  async #write<T>(context: CallContext, work: (call: number) => Promise<T>): Promise<T> {
+  /** Whether it is time to look if another collection was published in place of this one. */
+  #overdue(): boolean {
+    if (this.storage !== "http" || performance.now() - this.#looked < PUBLISHED_FOR) return false;
+    this.#looked = performance.now();
+    return true;
+  }
+
+  /** What was fetched of a published collection goes on answering without the network. */
+  #unlessOffline(error: unknown): void {
+    if (this.storage !== "http" || toError(error).code !== "Network") throw error;
+  }
+
+  async #write<T>(context: CallContext, work: (call: number) => Promise<T>, model?: Model): Promise<T> {
+    if (this.storage === "http") throw new NearfieldError("Unsupported", "a published collection is read only");
     try {
-      return await this.#exclusively(context, PATIENCE, work);
+      return await this.#exclusively(context, PATIENCE, work, model);
     } finally {
       this.#maintenance.schedule();
     }
   }
 
-  #exclusively<T>(context: CallContext, patience: number, work: (call: number) => Promise<T>): Promise<T> {
+  #exclusively<T>(
+    context: CallContext,
+    patience: number,
+    work: (call: number) => Promise<T>,
+    model?: Model,
+  ): Promise<T> {
     return this.#writer.run(context.signal, patience, (turn) => {
       const onNewest = async (call: number) => {
         await this.#engine.refresh(call);
@@ -159,18 +233,19 @@ export class Session {
           this.#tabs?.announce();
         }
       };
-      return this.#track(context, onNewest, { turn });
+      return this.#track(context, onNewest, { turn, model });
     });
   }
 
   async #track<T>(
     context: CallContext,
     work: (call: number) => Promise<T>,
-    { turn, memo }: { turn?: Turn | undefined; memo?: Running["memo"] } = {},
+    { turn, memo, model = this.#model }: Manner = {},
   ): Promise<T> {
     if (this.#destroyed) throw new NearfieldError("NotFound", `the collection "${this.#setup.name}" was destroyed`);
     const started = performance.now();
-    this.#calls.set(context.id, { context, turn, memo, started, tokens: this.#compute.tokens, committed: 0 });
+    const { tokens } = this.#compute;
+    this.#calls.set(context.id, { context, turn, memo, model, started, tokens, committed: 0 });
     try {
       return await work(context.id);
     } finally {
@@ -204,15 +279,17 @@ export class Session {
       now: () => performance.now(),
       pause: (call) => pause(this.#running(call).context.signal),
       progress: (call, event) => this.#progress(this.#running(call), event),
-      embed: (call, texts, role) => this.#embed(this.#running(call).context, texts, role),
+      embed: (call, texts, role) => this.#embed(this.#running(call), texts, role),
       score: (call, query, texts) => this.#score(this.#running(call), query, texts),
       buildGraph: (call, job) => this.#buildGraph(call, job),
+      fetch: fetchPublished,
     };
   }
 
-  async #embed({ signal, progress }: CallContext, texts: string[], role: Role): Promise<Float32Array> {
-    if (this.#embedder) return this.#compute.embed(this.#embedder, texts, role, signal, progress);
-    return this.#host.call("embed", [texts, role], { signal });
+  async #embed({ context, model }: Running, texts: string[], role: Role): Promise<Float32Array> {
+    const { signal, progress } = context;
+    if (model.held) return this.#compute.embed(model.held, texts, role, signal, progress);
+    return this.#host.call("embed", [model.info?.digest ?? "", texts, role], { signal });
   }
 
   /** Building takes up to minutes and needs nothing but the job, so others may write meanwhile. */
@@ -246,6 +323,11 @@ export class Session {
     const event: ProgressEvent = { phase, unit: "documents", done, total, committed };
     context.progress(rate > 0 ? { ...event, tokensPerSecond: Math.round(rate) } : event);
   }
+}
+
+/** The lite build lacks what few of its users need. */
+export function requireFull(part: unknown, what: string): void {
+  if (!part) throw new NearfieldError("Unsupported", `${what}: the lite build does not have it; use "nearfield"`);
 }
 
 /** Private windows and blocked storage show themselves only when a database is opened. */

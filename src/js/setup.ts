@@ -1,8 +1,8 @@
 // From the options of the public interface to what the engine's worker is sent.
 
 import { describe, isCustom } from "./own-embedder.js";
-import type { ModelSource, Setup } from "./protocol.js";
-import type { OpenOptions, RuntimeOptions } from "./types.js";
+import type { CustomEmbedder, ModelSource, Setup } from "./protocol.js";
+import type { Embedder, OpenOptions, RuntimeOptions } from "./types.js";
 
 /** Absolute, with a slash at its end. */
 const folder = (url: string | URL): string => new URL(String(url).replace(/\/?$/, "/"), pageUrl()).href;
@@ -21,15 +21,23 @@ export function workerCount(workers: RuntimeOptions["workers"] = "auto"): number
   return Math.min(Math.max(navigator.hardwareConcurrency || 1, 1), 4);
 }
 
-export function engineSetup(name: string, options: OpenOptions): Setup {
+/** The model of an embedder, or the description of the caller's own. */
+export function embedderSetup(embedder: string | URL | Embedder, models: RuntimeOptions["models"]): ModelSource | CustomEmbedder {
+  return isCustom(embedder) ? describe(embedder) : modelSource(embedder, models);
+}
+
+/** `place`: a name, or where a collection was published. */
+export function engineSetup(place: string | URL, options: OpenOptions): Setup {
+  const url = place instanceof URL ? folder(place) : undefined;
   const { embedder, reranker, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
   return {
-    name,
+    name: url ?? String(place),
     options: withoutUndefined({ vectors, chunk, language }),
-    embedder: embedder === undefined ? undefined : isCustom(embedder) ? describe(embedder) : modelSource(embedder, models),
+    embedder: embedder === undefined ? undefined : embedderSetup(embedder, models),
     reranker: reranker === undefined ? undefined : modelSource(reranker, models),
     workers: workerCount(workers),
-    storage,
+    storage: url === undefined ? storage : "http",
+    url,
   };
 }
 

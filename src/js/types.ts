@@ -21,8 +21,8 @@ export interface Document {
 
 /** What a model or an index stage reports while it works. */
 export interface ProgressEvent {
-  /** `download` of a model in bytes; the other phases count documents. */
-  phase: "download" | "chunk" | "embed" | "commit" | "merge" | "graph";
+  /** `download` of a model and `copy` of an import in bytes; the other phases count documents, `copy` of an export parts. */
+  phase: "download" | "chunk" | "embed" | "commit" | "merge" | "graph" | "copy";
   /** What is being downloaded. */
   model?: string | undefined;
   unit: "bytes" | "documents";
@@ -256,8 +256,8 @@ export interface Stats {
   bytes: number;
   /** Parts that could not be read, with the reason; the rest answers. */
   broken: string[];
-  /** Where the collection is kept. "memory" also where IndexedDB cannot be used: nothing survives `close`. */
-  storage: "indexeddb" | "memory";
+  /** Where the collection is kept. "memory" also where IndexedDB cannot be used: nothing survives `close`. "http": published, read only. */
+  storage: "indexeddb" | "memory" | "http";
   /** Whether the browser promised not to evict this origin's storage; undefined while it was not asked. */
   persisted: boolean | undefined;
   /** Which of the two WebAssembly builds runs. */
@@ -265,6 +265,8 @@ export interface Stats {
   /** Pool workers that may run, and that run now. */
   workers: { max: number; running: number };
   embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
+  /** A change to another model that has begun and not ended: see `reembed`. Counted in chunks. */
+  pending?: { embedder: { name: string; digest: string }; done: number; total: number } | undefined;
   /** Bytes of WebAssembly memory of the engine's worker. */
   wasmMemory: number;
   /** Tokens embedded or reranked since `open`. */
@@ -272,9 +274,28 @@ export interface Stats {
   [more: string]: unknown;
 }
 
+/** What `repair` did. */
+export interface RepairReport {
+  /** One sentence each; empty when nothing was wrong. */
+  actions: string[];
+  /** Documents that are gone. */
+  lost: number;
+  /** Their ids, where they could still be read. */
+  lostIds: string[];
+  /** Chunks that lost their vector and are found by words only, until `reembed`. */
+  withoutVectors: number;
+}
+
 export interface VerifyReport {
   /** True when nothing is wrong. */
   ok: boolean;
+  /** Documents that can be found. */
+  documents: number;
+  /** What was read. */
+  blobs: number;
+  bytes: number;
+  /** Parts that a crash left behind; the next write removes them. */
+  orphans: number;
   /** What is wrong, one sentence each. */
   problems: string[];
   [more: string]: unknown;

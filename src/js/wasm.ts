@@ -41,10 +41,12 @@ export interface EngineHooks {
   pause(call: number): Promise<void> | undefined;
   progress(call: number, event: EngineProgress): void;
   now(): number;
+  /** A published file, or the bytes of a range of it where `end` is not 0; nothing where there is none. */
+  fetch(url: string, start: number, end: number): Promise<Uint8Array | undefined>;
 }
 
 export interface EngineProgress {
-  phase: "chunk" | "embed" | "commit" | "merge" | "graph";
+  phase: "chunk" | "embed" | "commit" | "merge" | "graph" | "copy";
   done: number;
   total: number;
   committed?: number;
@@ -59,6 +61,11 @@ export interface WasmEngine {
   stats(call: number): Promise<Record<string, unknown>>;
   verify(call: number): Promise<Record<string, unknown>>;
   compact(call: number): Promise<void>;
+  repair(call: number): Promise<Record<string, unknown>>;
+  /** Missing in the lite build, as `export`. One step towards another model's vectors; true if there is more to do. */
+  reembed(call: number, embedder: object, tokenizer?: string): Promise<boolean>;
+  /** Calls `emit` with one piece of the file after the other. */
+  export(call: number, emit: (piece: Uint8Array) => void): Promise<void>;
   /** One step of merging or graph building; true if there may be more to do. */
   maintain(call: number): Promise<boolean>;
   /** Reads the newest generation; true if it is another than before. */
@@ -66,11 +73,20 @@ export interface WasmEngine {
   close(): Promise<void>;
 }
 
+/** Takes an exported collection, in pieces cut anywhere. Nothing of it can be seen before `finish`. */
+export interface WasmImporter {
+  push(bytes: Uint8Array): Promise<void>;
+  /** Number of documents. */
+  finish(): Promise<number>;
+  free(): void;
+}
+
 /** In the lite build there are no models: what deals with them is missing. */
 export interface Wasm {
   initSync(options: { module: WebAssembly.Module }): { memory: WebAssembly.Memory };
   ModelLoader: new (name: string, config: string, tokenizer: string, extras: string) => WasmModelLoader;
   Engine: { open(name: string, options: object, hooks: EngineHooks, tokenizer?: string): Promise<WasmEngine> };
+  Importer: { open(name: string): Promise<WasmImporter> };
   /** Models that can be named without a URL, and the digest that each must have. */
   catalogue(): { name: string; digest: string }[];
   buildGraph(job: Uint8Array): Uint8Array;

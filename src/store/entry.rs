@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::model::EmbedderInfo;
 
 /// A blob as a manifest knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Blob {
     pub bytes: u64,
     /// Its [`fingerprint`]; not known of what version 1 wrote.

@@ -2,7 +2,8 @@
 
 use super::counter::counter;
 use super::error::{from_json, parse, parse_json, to_js, JsResult};
-use super::hooks::{Hooks, Host, HostEmbedder};
+use super::hooks::{fetcher, Hooks, Host, HostEmbedder};
+use crate::adapters::http::HttpStore;
 use crate::adapters::indexeddb::IndexedDbStore;
 use crate::engine::{Engine as Core, GraphBuilder, Incoming, Maintenance, Progress, Services, Wanted};
 use crate::error::Result;
@@ -12,7 +13,8 @@ use crate::search::options::SearchOptions;
 use crate::store::{MemoryStore, Store};
 use crate::text::{TokenCounter, WordCounter};
 use serde::{Deserialize, Serialize};
-use std::cell::OnceCell;
+use std::cell::RefCell;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 #[derive(Deserialize)]
@@ -23,6 +25,9 @@ struct OpenOptions {
     embedder: Option<EmbedderInfo>,
     #[serde(default)]
     store: Storage,
+    /// Of a published collection: where it is, with a slash at its end.
+    #[serde(default)]
+    url: Option<String>,
     #[serde(flatten)]
     wanted: serde_json::Map<String, serde_json::Value>,
 }
@@ -35,16 +40,24 @@ enum Storage {
     IndexedDb,
     /// For tests and private windows: nothing outlives the page.
     Memory,
+    /// Published on a static host, for reading.
+    Http,
 }
 
 #[wasm_bindgen]
 pub struct Engine {
-    core: Core,
+    pub(super) core: Core,
     hooks: Hooks,
-    embedder: Option<EmbedderInfo>,
-    /// The text of the embedder's tokenizer.json, parsed when the first document comes: searching needs it not.
-    tokenizer_json: Option<String>,
-    counter: OnceCell<Box<dyn TokenCounter>>,
+    pub(super) model: RefCell<Model>,
+}
+
+/// The model whose vectors the collection holds, as far as the engine knows it.
+#[derive(Default)]
+pub(super) struct Model {
+    pub embedder: Option<EmbedderInfo>,
+    /// The text of its tokenizer.json, parsed when the first document comes: searching needs it not.
+    pub tokenizer_json: Option<String>,
+    pub counter: Option<Rc<dyn TokenCounter>>,
 }
 
 #[wasm_bindgen]
@@ -56,10 +69,14 @@ impl Engine {
         let store: Box<dyn Store> = match options.store {
             Storage::Memory => Box::new(MemoryStore::new()),
             Storage::IndexedDb => Box::new(IndexedDbStore::open(&name).await?),
+            Storage::Http => Box::new(HttpStore::new(options.url.unwrap_or_default(), fetcher(&hooks))),
         };
-        let core = Core::open(store, wanted).await?;
-        let tokenizer_json = tokenizer;
-        Ok(Engine { core, hooks, embedder: options.embedder, tokenizer_json, counter: OnceCell::new() })
+        let core = match options.store {
+            Storage::Http => Core::open_remote(store, wanted).await?,
+            _ => Core::open(store, wanted).await?,
+        };
+        let model = Model { embedder: options.embedder, tokenizer_json: tokenizer, counter: None };
+        Ok(Engine { core, hooks, model: RefCell::new(model) })
     }
 
     /// Adds or replaces documents; resolves with their number once they are committed.
@@ -117,6 +134,11 @@ impl Engine {
         to_js(&report)
     }
 
+    pub async fn repair(&self, call: u32) -> JsResult<JsValue> {
+        let report = self.with(call, async |services| self.core.repair(services).await).await?;
+        to_js(&report)
+    }
+
     pub async fn close(&self) {
         self.core.close();
     }
@@ -124,11 +146,22 @@ impl Engine {
 
 impl Engine {
     /// Runs one call of the core with everything its host offers.
-    async fn with<T>(&self, call: u32, run: impl AsyncFnOnce(&Services<'_>) -> Result<T>) -> Result<T> {
+    pub(super) async fn with<T>(&self, call: u32, run: impl AsyncFnOnce(&Services<'_>) -> Result<T>) -> Result<T> {
+        let info = self.model.borrow().embedder.clone();
+        self.with_model(call, info, run).await
+    }
+
+    pub(super) async fn with_model<T>(
+        &self,
+        call: u32,
+        info: Option<EmbedderInfo>,
+        run: impl AsyncFnOnce(&Services<'_>) -> Result<T>,
+    ) -> Result<T> {
         let host = Host { hooks: &self.hooks, call };
-        let embedder = self.embedder.clone().map(|info| HostEmbedder { host: &host, info });
+        let embedder = info.map(|info| HostEmbedder { host: &host, info });
         let report = |progress: Progress| host.report(progress);
-        let counter: &dyn TokenCounter = match self.counter.get() {
+        let counter = self.model.borrow().counter.clone();
+        let counter: &dyn TokenCounter = match &counter {
             Some(counter) => &**counter,
             None => &WordCounter,
         };
@@ -146,9 +179,9 @@ impl Engine {
     }
 
     fn load_counter(&self) -> Result<()> {
-        if self.counter.get().is_none() {
-            let counter = counter(self.tokenizer_json.as_deref())?;
-            self.counter.get_or_init(|| counter);
+        let mut model = self.model.borrow_mut();
+        if model.counter.is_none() {
+            model.counter = Some(counter(model.tokenizer_json.as_deref())?.into());
         }
         Ok(())
     }

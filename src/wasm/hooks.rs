@@ -2,6 +2,7 @@
 //! `call`, by which the host knows whose work it is pausing, embedding or reporting.
 
 use super::error::from_js;
+use crate::adapters::http::Fetch;
 use crate::engine::{GraphBuilder, Progress};
 use crate::error::{Error, Result};
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
@@ -27,6 +28,9 @@ extern "C" {
     fn progress(this: &Hooks, call: u32, event: JsValue) -> Result<(), JsValue>;
     #[wasm_bindgen(method)]
     fn now(this: &Hooks) -> f64;
+    /// Resolves with a Uint8Array, or with nothing where there is nothing. Without a range, `end` is 0.
+    #[wasm_bindgen(method, catch)]
+    fn fetch(this: &Hooks, url: &str, start: f64, end: f64) -> Result<Promise, JsValue>;
 }
 
 /// One call's view of the host.
@@ -112,6 +116,19 @@ impl GraphBuilder for Host<'_> {
             }
         })
     }
+}
+
+/// The host's way to fetch a published collection.
+pub fn fetcher(hooks: &Hooks) -> Fetch {
+    let hooks: Hooks = JsValue::from(hooks).unchecked_into();
+    Box::new(move |url, range| {
+        let (start, end) = range.map_or((0.0, 0.0), |range| (range.start as f64, range.end as f64));
+        let promise = hooks.fetch(&url, start, end);
+        Box::pin(async move {
+            let value = JsFuture::from(promise.map_err(from_js)?).await.map_err(from_js)?;
+            Ok(value.dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec()))
+        })
+    })
 }
 
 /// A bare pause function, for the parts that are used without an engine.

@@ -16,6 +16,8 @@ mod hooks;
 #[cfg(feature = "neural")]
 mod models;
 #[cfg(feature = "neural")]
+mod moving;
+#[cfg(feature = "neural")]
 mod neural;
 #[cfg(feature = "reference")]
 mod reference;

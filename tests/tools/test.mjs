@@ -3,9 +3,11 @@
 //   npm test                               everything
 //   npm test -- --only native,wasm         some runners, by the names of the table below
 //   npm test -- --only e2e --match "demo"  only tests of Node's runner whose name matches
+//   npm run test:long                      the same with long settings of fuzzing, damage, random operations and kills
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { audit } from "./audit.mjs";
 import { find } from "./browsers.mjs";
 import { build } from "./build.mjs";
 import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
@@ -17,10 +19,17 @@ import { setup } from "./setup.mjs";
 import { FEATURES } from "./wasm.mjs";
 
 const { values: options } = parseArgs({
-  options: { only: { type: "string" }, match: { type: "string" }, yes: { type: "boolean", default: false } },
+  options: { long: { type: "boolean", default: false }, only: { type: "string" }, match: { type: "string" }, yes: { type: "boolean", default: false } },
 });
 
+/** What tests read to know that they have time. */
+const LONG = options.long ? { NEARFIELD_LONG: "1" } : {};
+
 const cargo = (...args) => () => run("cargo", args);
+
+/** With what they print, such as how many cases of damage were tried. */
+const nativeTests = () =>
+  run("cargo", ["test", "--no-fail-fast", "--", "--show-output"], { env: { NEARFIELD_MODELS: models, ...LONG } });
 
 /** Rust tests in a real browser: those of tests/web_*.rs. */
 function wasmPack(browser, driver, env = {}) {
@@ -43,7 +52,7 @@ function nodeTests(folder, env = {}) {
     const match = options.match ? ["--test-name-pattern", options.match] : [];
     const paths = files.map((name) => join("tests", folder, name));
     return run(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=900000", "--test-reporter=spec", ...match, ...paths], {
-      env: { NEARFIELD_CACHE: cache, ...env },
+      env: { NEARFIELD_CACHE: cache, ...LONG, ...env },
     });
   };
 }
@@ -56,7 +65,8 @@ const runners = [
     stages: [
       ["formatting", cargo("fmt", "--check"), checkCounts],
       ["clippy", cargo("clippy", "--all-targets", "--quiet", "--", "-D", "warnings"), checkCounts],
-      ["native tests", () => run("cargo", ["test", "--no-fail-fast"], { env: { NEARFIELD_MODELS: models } }), cargoCounts],
+      ["native tests", nativeTests, cargoCounts],
+      ["dependencies", audit, checkCounts],
     ],
   },
   {

@@ -23,7 +23,7 @@ function need(name) {
   return file;
 }
 
-/** One browser with one window. `scriptTimeout` bounds asynchronous scripts, in milliseconds. */
+/** One browser, with one window at first. `scriptTimeout` bounds asynchronous scripts, in milliseconds. */
 export class Browser {
   #driver;
   #session;
@@ -71,6 +71,18 @@ export class Browser {
     const { value, error, code, stack } = await this.#post("execute/async", { script, args });
     if (error) throw Object.assign(new Error(`in the page: ${error}\n${stack ?? ""}`), { code });
     return value;
+  }
+
+  /** The current tab, for {@link Browser.switchTo}. */
+  tab = () => call("GET", `${this.#session}/window`);
+  switchTo = (handle) => this.#post("window", { handle });
+  closeTab = () => call("DELETE", `${this.#session}/window`);
+
+  /** Opens a tab and goes there. */
+  async newTab() {
+    const { handle } = await this.#post("window/new", { type: "tab" });
+    await this.switchTo(handle);
+    return handle;
   }
 
   async #element(css) {
