@@ -1,7 +1,8 @@
 // `npm run build`: Rust -> wasm, TypeScript -> JavaScript, both -> pkg/. Set-up of what compiling needs comes first.
 //
-//   npm run build            everything
-//   npm run build -- --js    only JavaScript and the package around it, with the wasm of the last build
+//   npm run build               everything
+//   npm run build -- --js       only JavaScript and the package around it, with the wasm of the last build
+//   npm run build -- --quick    for trying a change: the full engine only, not optimised and not weighed
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { buildPackage, weigh } from "./package.mjs";
@@ -10,23 +11,23 @@ import { duration } from "./process.mjs";
 import { setup } from "./setup.mjs";
 import { buildWasm } from "./wasm.mjs";
 
-export async function build({ js = false } = {}) {
+export async function build({ js = false, quick = false } = {}) {
   const start = Date.now();
   if (!js) {
     console.log("[build] Rust to wasm (minutes the first time, seconds when nothing changed)");
-    await rm(pkg, { recursive: true, force: true });
-    await buildWasm();
+    if (!quick) await rm(pkg, { recursive: true, force: true });
+    await buildWasm({ quick });
   }
   console.log("[build] TypeScript to JavaScript");
   await buildPackage();
-  await weigh();
+  if (!quick) await weigh();
   console.log(`[build] pkg/ is ready after ${duration(Date.now() - start)}`);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     await setup(["build"], { yes: process.argv.includes("--yes") });
-    await build({ js: process.argv.includes("--js") });
+    await build({ js: process.argv.includes("--js"), quick: process.argv.includes("--quick") });
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;

@@ -51,7 +51,8 @@ const OPTIMISE = [
  * Cargo gives all modules one name, so it would link them anew each time: a stamp over everything that goes in says when
  * not to.
  */
-export async function buildWasm() {
+export async function buildWasm({ quick = false } = {}) {
+  if (quick) return buildQuickly();
   const out = join(target, "modules");
   const stamp = await stampOf();
   if ((await readFile(join(out, "stamp"), "utf8").catch(() => "")) !== stamp) {
@@ -65,6 +66,22 @@ export async function buildWasm() {
     for (const { file } of modules) await copyFile(join(out, file, "module.wasm"), join(pkg, file));
     for (const end of ["js", "d.ts"]) await copyFile(join(out, modules[0].file, `${glue}.${end}`), join(bindgen, `${glue}.${end}`));
   }
+}
+
+/**
+ * For trying a change in a browser: only the full engine, with relaxed SIMD under both names, not linked as a whole and
+ * not optimised again. The other modules stay as the last build left them.
+ */
+async function buildQuickly() {
+  const out = join(target, "quick");
+  const settings = { LTO: "false", CODEGEN_UNITS: "16", INCREMENTAL: "true" };
+  const profile = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARGO_PROFILE_RELEASE_${name}`, value]));
+  const { glue, features, modules } = products[0];
+  await compile({ ...modules[1], opt: undefined }, glue, features, out, { CARGO_TARGET_DIR: out, ...profile });
+  await unify(out, glue);
+  await mkdir(bindgen, { recursive: true });
+  for (const { file } of modules) await copyFile(join(out, "module.wasm"), join(pkg, file));
+  for (const end of ["js", "d.ts"]) await copyFile(join(out, `${glue}.${end}`), join(bindgen, `${glue}.${end}`));
 }
 
 async function buildProduct({ glue, features, inline, modules }, out) {
@@ -89,15 +106,18 @@ async function unify(folder, name) {
   return glue;
 }
 
-/** cargo, wasm-bindgen and wasm-opt, into the folder `out`. */
-async function compile({ file, rustc, opt }, glue, features, out) {
+/** cargo, wasm-bindgen and, with options for it, wasm-opt, into the folder `out`. */
+async function compile({ file, rustc, opt }, glue, features, out, extra = {}) {
   console.log(`  ${file}`);
-  const env = wasmEnv();
+  const env = { ...wasmEnv(), ...extra };
   const profile = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET];
   await must("cargo", [...profile, ...features, "--", ...rustc], { env });
   const bindings = ["--target", "web", "--omit-default-module-path", "--out-name", glue, "--out-dir", out];
-  await must("wasm-bindgen", [...bindings, join(target, TARGET, "release", "nearfield.wasm")], { env });
-  await must(process.execPath, [wasmOpt, ...OPTIMISE, ...opt, join(out, `${glue}_bg.wasm`), "-o", join(out, "module.wasm")]);
+  const built = join(env.CARGO_TARGET_DIR ?? target, TARGET, "release", "nearfield.wasm");
+  await must("wasm-bindgen", [...bindings, built], { env });
+  const [bound, module] = [join(out, `${glue}_bg.wasm`), join(out, "module.wasm")];
+  if (!opt) return copyFile(bound, module);
+  await must(process.execPath, [wasmOpt, ...OPTIMISE, ...opt, bound, "-o", module]);
 }
 
 /** Hash of sources, settings and tools. */
