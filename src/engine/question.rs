@@ -1,0 +1,88 @@
+//! What a search looks for, in the forms that its legs understand.
+
+use super::services::Services;
+use super::write::mismatch;
+use super::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::limits;
+use crate::model::{Embedder, Role};
+use crate::search::options::{Mode, SearchOptions};
+use crate::search::snapshot::Snapshot;
+use std::collections::HashMap;
+
+/// A query, analysed and embedded as its mode needs it. A blank one has neither terms nor a vector.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Question {
+    pub terms: Vec<(String, f32)>,
+    pub vector: Option<Vec<f32>>,
+}
+
+impl Engine {
+    pub(super) async fn question(
+        &self,
+        query: &str,
+        mode: Mode,
+        snapshot: &Snapshot,
+        services: &Services<'_>,
+    ) -> Result<Question> {
+        if query.trim().is_empty() {
+            return Ok(Question::default());
+        }
+        let vector = match mode {
+            Mode::Sparse => None,
+            _ => self.query_vector(query, snapshot, services).await?,
+        };
+        Ok(Question { terms: self.terms(query), vector })
+    }
+
+    /// The query's terms, repeated ones with their count as weight. Of very many, the first.
+    fn terms(&self, query: &str) -> Vec<(String, f32)> {
+        let mut terms: Vec<(String, f32)> = Vec::new();
+        let mut known: HashMap<String, usize> = HashMap::new();
+        self.analyzer.analyze(query, &mut |term, _| match known.get(term) {
+            Some(&at) => terms[at].1 += 1.0,
+            None if terms.len() < limits::QUERY_TERMS => {
+                known.insert(term.to_owned(), terms.len());
+                terms.push((term.to_owned(), 1.0));
+            }
+            None => {}
+        });
+        terms
+    }
+
+    async fn query_vector(
+        &self,
+        query: &str,
+        snapshot: &Snapshot,
+        services: &Services<'_>,
+    ) -> Result<Option<Vec<f32>>> {
+        let Some(embedder) = services.embedder.filter(|_| snapshot.manifest.embedder.is_some()) else {
+            return Ok(None);
+        };
+        let mut vector = embedder.embed(&[query.to_owned()], Role::Query, services.pacer).await?;
+        let (found, expected) = (vector.len(), embedder.info().dims);
+        if found != expected {
+            return Err(Error::invalid(format!("the embedder returned {found} numbers for a query, not {expected}")));
+        }
+        vector.truncate(self.settings().vectors.dims.unwrap_or(expected));
+        Ok(Some(vector))
+    }
+}
+
+/// Hybrid search falls back to its lexical half where the collection has no vectors, or where only lexical answers
+/// can be right because the collection's vectors are another model's. Asking for vectors alone then is an error.
+pub(super) fn effective_mode(options: &SearchOptions, snapshot: &Snapshot, services: &Services<'_>) -> Result<Mode> {
+    if options.mode == Mode::Sparse || snapshot.views.is_empty() {
+        return Ok(options.mode);
+    }
+    let offered = services.embedder.map(Embedder::info);
+    match (&snapshot.manifest.embedder, offered) {
+        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(options.mode),
+        (Some(stored), Some(offered)) => Err(mismatch(Some(stored), Some(offered))),
+        _ if options.mode == Mode::Hybrid => Ok(Mode::Sparse),
+        (None, _) => Err(Error::new(ErrorKind::InvalidInput, "dense search: the collection has no vectors")),
+        (_, None) => {
+            Err(Error::new(ErrorKind::InvalidInput, "dense search: the collection was opened without its embedder"))
+        }
+    }
+}
