@@ -1,6 +1,7 @@
 //! Collections that earlier versions wrote, kept as files: each must open, answer and verify for ever, and background
 //! maintenance brings it to the current version. Those in `tests/golden/v1` were written by the version before the
-//! format could be read in parts; those of the current version are made by
+//! format could be read in parts, those in `tests/golden/v2` before a segment had further representations; those of the
+//! current version are made by
 //!
 //! ```sh
 //! NEARFIELD_BLESS=1 cargo test --test golden
@@ -131,13 +132,19 @@ fn version_2_opens_and_answers() {
 }
 
 #[test]
-fn what_is_written_now_is_version_2_to_the_byte() {
+fn version_3_opens_and_answers() {
+    assert!(files(&golden("v3")).values().all(|blob| version(blob) == 3));
+    check(&open(FileStore::new(golden("v3"))));
+}
+
+#[test]
+fn what_is_written_now_is_version_3_to_the_byte() {
     let bless = std::env::var_os("NEARFIELD_BLESS").is_some();
-    let dir = if bless { golden("v2") } else { folder("golden-now") };
+    let dir = if bless { golden("v3") } else { folder("golden-now") };
     let _ = fs::remove_dir_all(&dir);
     write(FileStore::new(&dir));
     let _ = fs::remove_file(dir.join("lock"));
-    let (now, kept) = (files(&dir), files(&golden("v2")));
+    let (now, kept) = (files(&dir), files(&golden("v3")));
     assert_eq!(now.keys().collect::<Vec<_>>(), kept.keys().collect::<Vec<_>>());
     assert!(now.iter().all(|(name, bytes)| kept[name] == *bytes));
 }
@@ -173,18 +180,18 @@ fn needs(blob: &[u8], version: u8) -> Vec<u8> {
 
 #[test]
 fn a_newer_manifest_is_refused_and_a_newer_segment_costs_that_segment() {
-    let dir = copy("v2", "golden-newer");
+    let dir = copy("v3", "golden-newer");
     let manifest = fs::read(dir.join("manifest")).unwrap();
     let refusal = |version: u8| {
         fs::write(dir.join("manifest"), needs(&manifest, version)).unwrap();
         block_on(Engine::open(Box::new(FileStore::new(&dir)), Wanted::default())).err().unwrap().kind
     };
-    assert_eq!(refusal(3), ErrorKind::FormatTooNew);
+    assert_eq!(refusal(4), ErrorKind::FormatTooNew);
     assert_eq!(refusal(0), ErrorKind::FormatTooOld);
     fs::write(dir.join("manifest"), &manifest).unwrap();
     let segment = files(&dir).into_keys().find(|name| name.starts_with("blobs/seg-2-") && name.len() == 20).unwrap();
     let blob = fs::read(dir.join(&segment)).unwrap();
-    fs::write(dir.join(&segment), needs(&blob, 3)).unwrap();
+    fs::write(dir.join(&segment), needs(&blob, 4)).unwrap();
     let engine = open(FileStore::new(&dir));
     assert!(engine.stats().broken[0].starts_with("FormatTooNew: segment 2"), "{:?}", engine.stats().broken);
     assert!(answers(&engine)[0].contains("ferries run"));

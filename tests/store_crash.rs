@@ -6,7 +6,7 @@
 mod faulty;
 
 use faulty::{Fault, Faulty};
-use nearfield::store::{Blob, Manifest, MemoryStore, Numbered, SegmentEntry, Store, Tombstones};
+use nearfield::store::{Blob, BlobKind, Manifest, MemoryStore, Numbered, SegmentEntry, Store, Tombstones};
 use nearfield::{Error, ErrorKind, Result};
 use pollster::block_on;
 use std::collections::HashMap;
@@ -75,6 +75,9 @@ fn add(manifest: &mut Manifest, docs: u32) {
     let id = manifest.next_id;
     manifest.next_id += 1;
     let (tombstones, pages) = (Tombstones::new(docs), vec![blob(30); 1 + id as usize % 3]);
+    let numbered = Numbered { number: id, blob: blob(50) };
+    let extras = [(BlobKind::Splade, numbered)].into();
+    manifest.shared = [(BlobKind::Rotation, numbered)].into();
     manifest.segments.push(SegmentEntry {
         id,
         docs,
@@ -84,6 +87,7 @@ fn add(manifest: &mut Manifest, docs: u32) {
         pages,
         vectors: None,
         graph: None,
+        extras,
         tombstones,
     });
 }

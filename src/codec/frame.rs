@@ -20,9 +20,9 @@ pub type Tag = [u8; 4];
 
 const MAGIC: Tag = *b"NFLD";
 /// Version this code writes, and newest it reads.
-pub const FORMAT: u16 = 2;
+pub const FORMAT: u16 = 3;
 /// Oldest version that can read what this code writes.
-pub const READER: u16 = 2;
+pub const READER: u16 = 3;
 /// Oldest version this code reads.
 pub const OLDEST: u16 = 1;
 const HEADER: usize = 4 + 2 + 2 + 4 + 8 + 4;

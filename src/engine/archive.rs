@@ -7,7 +7,7 @@ use super::Engine;
 use crate::codec::{crc32_after, Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::store::{Blob, Commit, Manifest, Named, Store};
+use crate::store::{Blob, Commit, Extras, Manifest, Named, Store};
 use std::collections::BTreeMap;
 
 const MAGIC: &[u8; 4] = b"NFAR";
@@ -235,10 +235,11 @@ impl Importer {
         Ok(Next::Blob { name, length })
     }
 
-    /// Puts the batch into the store, under a manifest without segments.
+    /// Puts the batch into the store, under a manifest that names no blob.
     async fn put(&mut self) -> Result<()> {
         let Some(manifest) = &self.manifest else { return Ok(()) };
-        let empty = Manifest { generation: self.generation + 1, segments: Vec::new(), ..manifest.clone() }.encode()?;
+        let (generation, segments, shared) = (self.generation + 1, Vec::new(), Extras::new());
+        let empty = Manifest { generation, segments, shared, ..manifest.clone() }.encode()?;
         let put = std::mem::take(&mut self.batch);
         self.commit(empty, put).await
     }

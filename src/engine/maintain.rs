@@ -3,7 +3,6 @@
 
 use super::services::{Phase, Progress, Services};
 use super::{Engine, GraphPolicy};
-use crate::codec::frame::FORMAT;
 use crate::error::Result;
 use crate::index::{graph_job, Graph, SegmentBuilder};
 use crate::search::snapshot::{Snapshot, View};
@@ -149,9 +148,12 @@ impl Engine {
     }
 }
 
+/// The oldest version of the format whose segments are those of today.
+const SEGMENT_FORMAT: u16 = 2;
+
 /// Whether it is better rewritten in the current version of the format.
 fn is_old(view: &View) -> bool {
-    view.segment.format() < FORMAT
+    view.segment.format() < SEGMENT_FORMAT
 }
 
 /// The segments that are worth rewriting now: one of an older format, one that is mostly deleted, or the first size

@@ -60,6 +60,10 @@ impl Engine {
                     .push(format!("segment {}: {pages} pages of text are lost, the rest was copied", entry.id));
             }
         }
+        for (kind, why) in self.shared_lost(&snapshot.manifest, &mut Verification::default()).await? {
+            manifest.shared.remove(&kind);
+            repair.actions.push(format!("the {} was dropped: {why}", kind.name()));
+        }
         if self.drop_pending(&mut manifest).await? {
             repair.actions.push("the vectors of another model that were being prepared begin anew".to_owned());
         }
@@ -100,6 +104,10 @@ impl Repair {
             return;
         }
         let Some(kept) = manifest.segments.iter_mut().find(|kept| kept.id == entry.id) else { return };
+        for kind in &inspected.extras_lost {
+            kept.extras.remove(kind);
+            self.actions.push(format!("segment {}: its {} blob was dropped: {why}", entry.id, kind.name()));
+        }
         if inspected.vectors_lost {
             (kept.vectors, kept.graph) = (None, None);
             self.without_vectors += u64::from(entry.chunks);

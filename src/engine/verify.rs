@@ -6,8 +6,8 @@ use super::services::Services;
 use super::Engine;
 use crate::codec::Frame;
 use crate::error::{Error, Result};
-use crate::index::{Graph, Lazy, Page, Segment};
-use crate::store::{Blob, SegmentEntry};
+use crate::index::{BlobKind, Graph, Lazy, Page, Segment};
+use crate::store::{Blob, Manifest, SegmentEntry};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -27,6 +27,7 @@ pub struct Verification {
 }
 
 /// What is left of one segment.
+#[derive(Default)]
 pub(super) struct Inspected {
     /// With its vectors, if they are good; `None` if the segment itself is not.
     pub segment: Option<Segment>,
@@ -34,6 +35,8 @@ pub(super) struct Inspected {
     pub pages: Vec<u32>,
     pub vectors_lost: bool,
     pub graph_lost: bool,
+    /// Further representations that are lost.
+    pub extras_lost: Vec<BlobKind>,
     pub problems: Vec<String>,
 }
 
@@ -55,6 +58,8 @@ impl Engine {
                 }
             }
         }
+        let lost = self.shared_lost(manifest, &mut found).await?;
+        found.problems.extend(lost.into_iter().map(|(_, problem)| problem));
         for (name, blob) in manifest.pending.iter().flat_map(|pending| pending.all_blobs()) {
             let read = self.counted(&name, &blob, &mut found).await;
             if let Err(error) = read.and_then(|bytes| frame_is_whole(&bytes)) {
@@ -67,6 +72,23 @@ impl Engine {
         Ok(found)
     }
 
+    /// The blobs that all segments share and that cannot be read, each with the reason.
+    pub(super) async fn shared_lost(
+        &self,
+        manifest: &Manifest,
+        found: &mut Verification,
+    ) -> Result<Vec<(BlobKind, String)>> {
+        let mut lost = Vec::new();
+        for (&kind, entry) in &manifest.shared {
+            let Some(name) = manifest.shared_name(kind) else { continue };
+            let read = self.counted(&name, &entry.blob, found).await;
+            if let Err(error) = read.and_then(|bytes| frame_is_whole(&bytes)) {
+                lost.push((kind, damage(error)?.within(format!("the collection's {}", kind.name())).to_string()));
+            }
+        }
+        Ok(lost)
+    }
+
     /// Looks at everything that belongs to a segment. Errors that are not damage end it.
     pub(super) async fn inspect(
         &self,
@@ -74,8 +96,7 @@ impl Engine {
         found: &mut Verification,
         services: &Services<'_>,
     ) -> Result<Inspected> {
-        let mut left =
-            Inspected { segment: None, pages: vec![], vectors_lost: false, graph_lost: false, problems: vec![] };
+        let mut left = Inspected::default();
         let mut note = |what: &str, error: Error| -> Result<()> {
             left.problems.push(damage(error)?.within(format!("segment {}{what}", entry.id)).to_string());
             Ok(())
@@ -115,6 +136,14 @@ impl Engine {
             if let Err(error) = read.and_then(|bytes| Graph::open(&bytes, &segment)?.check()) {
                 note(", graph", error)?;
                 left.graph_lost = true;
+            }
+        }
+        for (&kind, entry_of_kind) in &entry.extras {
+            let Some(name) = entry.extra_name(kind) else { continue };
+            let read = self.counted(&name, &entry_of_kind.blob, found).await;
+            if let Err(error) = read.and_then(|bytes| frame_is_whole(&bytes)) {
+                note(&format!(", {}", kind.name()), error)?;
+                left.extras_lost.push(kind);
             }
         }
         left.segment = Some(segment);

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::index::{ChunkEntry, Document, Meta, Sealed, Segment, SegmentBuilder, SegmentConfig, VectorConfig};
 use crate::model::{EmbedderInfo, Role};
 use crate::search::snapshot::Snapshot;
-use crate::store::{Blob, Manifest, Named, Numbered, SegmentEntry, Tombstones};
+use crate::store::{Blob, Extras, Manifest, Named, Numbered, SegmentEntry, Tombstones};
 use crate::text::{chunk, passage, Chunk, ChunkOptions, Strategy, TokenCounter};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -203,6 +203,7 @@ impl Engine {
             pages: pages.iter().map(|page| Blob::of(page)).collect::<Result<_>>()?,
             vectors: vectors.as_ref().map(numbered).transpose()?,
             graph: None,
+            extras: Extras::new(),
             tombstones: Tombstones::new(docs),
         };
         let names: Vec<String> = entry.blobs().map(|(name, _)| name).collect();

@@ -13,6 +13,7 @@ mod columns;
 mod dense;
 mod filter;
 mod graph;
+mod kind;
 mod lazy;
 mod page;
 mod postings;
@@ -33,6 +34,7 @@ pub use filter::Filter;
 #[cfg(feature = "neural")]
 pub use graph::build_graph;
 pub use graph::{graph_job, Graph};
+pub use kind::BlobKind;
 pub use lazy::Lazy;
 pub use page::Page;
 pub use segment::{Segment, SegmentStats};

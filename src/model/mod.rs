@@ -69,6 +69,14 @@ pub struct EmbedderInfo {
     pub max_tokens: usize,
 }
 
+/// What an index must know of the model that made a further representation. Equal `digest` means comparable ones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EncoderInfo {
+    pub name: String,
+    /// SHA-256 of the weights in hex, or what the caller's own encoder calls itself.
+    pub digest: String,
+}
+
 /// Text to vectors.
 pub trait Embedder {
     fn info(&self) -> &EmbedderInfo;

@@ -3,15 +3,18 @@
 //! ```text
 //! blob      bytes varint | flag u8 | fingerprint u32 if the flag is 1 (0: a blob of version 1)
 //! segment   id u64 | docs u32 | chunks u32 | head u32 | main blob | pages: count varint, blob each
-//!           | vectors, graph: u8 each, and if 1: number u64 | blob | tombstones
+//!           | vectors, graph: u8 each, and if 1: number u64 | blob
+//!           | extras: count varint, per blob: kind u8 | number u64 | blob | tombstones
 //! part      rows u32 | blob
 //! pending   embedder: length varint, JSON | run u64 | segments varint, per segment: id u64
 //!           | parts: count varint, part each
 //! ```
 
+use super::extra::{self, Extras};
 use super::{names, Tombstones};
 use crate::codec::{fingerprint, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::index::BlobKind;
 use crate::model::EmbedderInfo;
 
 /// A blob as a manifest knows it.
@@ -39,19 +42,19 @@ impl Blob {
         }
     }
 
-    fn write(&self, writer: &mut Writer) {
+    pub(super) fn write(&self, writer: &mut Writer) {
         writer.varint(self.bytes);
         writer.u8(self.sum.is_some().into());
         self.sum.iter().for_each(|&sum| writer.u32(sum));
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Blob> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Blob> {
         let bytes = reader.varint()?;
         let sum = optional(reader, |reader| reader.u32())?;
         Ok(Blob { bytes, sum })
     }
 
-    fn check_size(&self) -> Result<()> {
+    pub(super) fn check_size(&self) -> Result<()> {
         match self.bytes {
             0 => Err(Error::corrupt("a blob of no bytes")),
             _ => Ok(()),
@@ -59,7 +62,7 @@ impl Blob {
     }
 }
 
-/// A blob of which a segment has one after the other.
+/// A blob of which a segment, or a collection, has one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbered {
     /// The generation that first named it.
@@ -76,7 +79,7 @@ impl Numbered {
         }
     }
 
-    fn read(reader: &mut Reader<'_>) -> Result<Numbered> {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Result<Numbered> {
         Ok(Numbered { number: reader.u64()?, blob: Blob::read(reader)? })
     }
 }
@@ -106,12 +109,15 @@ pub struct SegmentEntry {
     pub vectors: Option<Numbered>,
     /// The graph over the vectors, once it is built.
     pub graph: Option<Numbered>,
+    /// Further representations of its chunks.
+    pub extras: Extras,
     pub tombstones: Tombstones,
 }
 
 impl SegmentEntry {
-    /// Bytes of the shortest entry: no page, vectors, graph or tombstone.
-    pub(super) const LEAST: usize = 8 + 4 + 4 + 4 + 2 + 1 + 1 + 1 + 3;
+    /// Bytes of the shortest entry: no page, vectors, graph, extra or tombstone.
+    const LEAST: usize = SegmentEntry::LEAST_V2 + 1;
+    const LEAST_V2: usize = 8 + 4 + 4 + 4 + 2 + 1 + 1 + 1 + 3;
     const LEAST_V1: usize = 8 + 4 + 4 + 8 + 1 + 1 + 3;
 
     pub fn main_name(&self) -> String {
@@ -131,13 +137,20 @@ impl SegmentEntry {
         self.graph.map(|Numbered { number, blob }| names::graph(self.id, number, blob.sum))
     }
 
+    /// Name of the blob of a further representation, if the segment has it.
+    pub fn extra_name(&self, kind: BlobKind) -> Option<String> {
+        self.extras.get(&kind).map(|Numbered { number, blob }| names::extra(self.id, kind, *number, blob.sum))
+    }
+
     /// The segment's blobs by name.
     pub fn blobs(&self) -> impl Iterator<Item = (String, Blob)> + '_ {
         let pages = self.pages.iter().enumerate().map(|(at, &blob)| (self.page_name(at), blob));
         let of = |name: Option<String>, entry: Option<Numbered>| Some((name?, entry?.blob));
         let vectors = of(self.vectors_name(), self.vectors);
         let graph = of(self.graph_name(), self.graph);
-        std::iter::once((self.main_name(), self.main)).chain(pages).chain(vectors).chain(graph)
+        let extra = move |(kind, entry): (&BlobKind, &Numbered)| Some((self.extra_name(*kind)?, entry.blob));
+        let extras = self.extras.iter().filter_map(extra);
+        std::iter::once((self.main_name(), self.main)).chain(pages).chain(vectors).chain(graph).chain(extras)
     }
 
     /// Documents that are not deleted.
@@ -153,11 +166,25 @@ impl SegmentEntry {
         self.pages.iter().for_each(|page| page.write(writer));
         Numbered::write(&self.vectors, writer);
         Numbered::write(&self.graph, writer);
+        extra::write(&self.extras, writer);
         self.tombstones.write(writer);
     }
 
     /// `room`: documents that the segments from here on may have, each of which sets a bit aside.
-    pub(super) fn read(reader: &mut Reader<'_>, room: &mut u32) -> Result<SegmentEntry> {
+    fn read(reader: &mut Reader<'_>, room: &mut u32) -> Result<SegmentEntry> {
+        SegmentEntry::read_with(reader, room, extra::read)
+    }
+
+    /// As version 2 wrote it: without extras.
+    fn read_v2(reader: &mut Reader<'_>, room: &mut u32) -> Result<SegmentEntry> {
+        SegmentEntry::read_with(reader, room, |_| Ok(Extras::new()))
+    }
+
+    fn read_with(
+        reader: &mut Reader<'_>,
+        room: &mut u32,
+        extras: impl FnOnce(&mut Reader<'_>) -> Result<Extras>,
+    ) -> Result<SegmentEntry> {
         let (id, docs, chunks, head) = (reader.u64()?, reader.u32()?, reader.u32()?, reader.u32()?);
         take_room(room, id, docs)?;
         let main = Blob::read(reader)?;
@@ -165,8 +192,9 @@ impl SegmentEntry {
         let pages = (0..count).map(|_| Blob::read(reader)).collect::<Result<_>>()?;
         let vectors = optional(reader, Numbered::read)?;
         let graph = optional(reader, Numbered::read)?;
+        let extras = extras(reader)?;
         let tombstones = Tombstones::read(reader, docs)?;
-        Ok(SegmentEntry { id, docs, chunks, head, main, pages, vectors, graph, tombstones })
+        Ok(SegmentEntry { id, docs, chunks, head, main, pages, vectors, graph, extras, tombstones })
     }
 
     /// As version 1 wrote it: id u64 | docs u32 | chunks u32 | bytes of main u64 | pages: count varint, bytes u32 each
@@ -180,7 +208,8 @@ impl SegmentEntry {
         let graph =
             optional(reader, |reader| Ok(Numbered { number: reader.u32()?.into(), blob: blob(reader.u64()?) }))?;
         let tombstones = Tombstones::read(reader, docs)?;
-        Ok(SegmentEntry { id, docs, chunks, head: 0, main: blob(main), pages, vectors: None, graph, tombstones })
+        let (main, extras) = (blob(main), Extras::new());
+        Ok(SegmentEntry { id, docs, chunks, head: 0, main, pages, vectors: None, graph, extras, tombstones })
     }
 
     /// The entries of a manifest in this version of the format.
@@ -188,6 +217,7 @@ impl SegmentEntry {
         let mut reader = Reader::new(bytes);
         let (least, read): (_, fn(&mut Reader<'_>, &mut u32) -> _) = match format {
             1 => (SegmentEntry::LEAST_V1, SegmentEntry::read_v1),
+            2 => (SegmentEntry::LEAST_V2, SegmentEntry::read_v2),
             _ => (SegmentEntry::LEAST, SegmentEntry::read),
         };
         let count = reader.count(least)?;
@@ -204,6 +234,7 @@ impl SegmentEntry {
         if u64::from(self.head) > self.main.bytes {
             return Err(Error::corrupt(format!("a head of {} bytes in {}", self.head, self.main.bytes)));
         }
+        extra::check(&self.extras, true)?;
         self.blobs().try_for_each(|(_, blob)| blob.check_size())
     }
 }

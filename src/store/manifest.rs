@@ -7,22 +7,26 @@
 //! HEAD  next_id u64
 //! SETT  settings, JSON
 //! EMBD  embedder, JSON; absent without one
+//! ENCS  the models of the further representations, JSON by kind; absent without any
 //! SEGS  count varint, then the segments (entry.rs)
+//! BLOB  blobs that all segments share (extra.rs); absent without any
 //! PEND  vectors of another model that are being prepared (entry.rs); absent without any
 //! RETD  count varint, then per blob: name text | since u64
 //! ```
 
-use super::{names, Blob, Commit, Pending, SegmentEntry};
+use super::{extra, names, Blob, BlobKind, Commit, Extras, Pending, SegmentEntry};
 use crate::codec::{Frame, FrameWriter, Reader, Tag, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::model::EmbedderInfo;
-use std::collections::{BTreeSet, HashSet};
+use crate::model::{EmbedderInfo, EncoderInfo};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 pub(crate) const KIND: Tag = *b"MANI";
 const HEAD: Tag = *b"HEAD";
 const SETTINGS: Tag = *b"SETT";
 const EMBEDDER: Tag = *b"EMBD";
+const ENCODERS: Tag = *b"ENCS";
+const SHARED: Tag = *b"BLOB";
 const SEGMENTS: Tag = *b"SEGS";
 const PENDING: Tag = *b"PEND";
 const RETIRED: Tag = *b"RETD";
@@ -41,6 +45,10 @@ pub struct Manifest {
     pub settings: serde_json::Value,
     /// The model whose vectors the segments hold.
     pub embedder: Option<EmbedderInfo>,
+    /// The models that made the further representations, by kind.
+    pub encoders: BTreeMap<BlobKind, EncoderInfo>,
+    /// Blobs that all segments share.
+    pub shared: Extras,
     pub segments: Vec<SegmentEntry>,
     /// The model to which the collection is changing, and its vectors so far.
     pub pending: Option<Pending>,
@@ -63,6 +71,8 @@ impl Manifest {
             next_id: 1,
             settings,
             embedder: None,
+            encoders: BTreeMap::new(),
+            shared: Extras::new(),
             segments: vec![],
             pending: None,
             retired: vec![],
@@ -71,7 +81,18 @@ impl Manifest {
 
     /// The blobs that this generation needs, by name.
     pub fn blobs(&self) -> impl Iterator<Item = (String, Blob)> + '_ {
-        self.segments.iter().flat_map(SegmentEntry::blobs).chain(self.pending.iter().flat_map(Pending::all_blobs))
+        let segments = self.segments.iter().flat_map(SegmentEntry::blobs);
+        segments.chain(self.shared_blobs()).chain(self.pending.iter().flat_map(Pending::all_blobs))
+    }
+
+    /// Those of them that all segments share.
+    pub fn shared_blobs(&self) -> impl Iterator<Item = (String, Blob)> + '_ {
+        self.shared.iter().map(|(&kind, entry)| (names::shared(kind, entry.number, entry.blob.sum), entry.blob))
+    }
+
+    /// Name of the blob of a kind that all segments share, if there is one.
+    pub fn shared_name(&self, kind: BlobKind) -> Option<String> {
+        self.shared.get(&kind).map(|entry| names::shared(kind, entry.number, entry.blob.sum))
     }
 
     pub fn segment(&self, id: u64) -> Option<&SegmentEntry> {
@@ -125,10 +146,18 @@ impl Manifest {
         if let Some(embedder) = &self.embedder {
             frame.section(EMBEDDER, json(embedder)?);
         }
+        if !self.encoders.is_empty() {
+            frame.section(ENCODERS, json(&self.encoders)?);
+        }
         let mut segments = Writer::new();
         segments.varint(self.segments.len() as u64);
         self.segments.iter().for_each(|segment| segment.write(&mut segments));
         frame.section(SEGMENTS, segments.into_bytes());
+        if !self.shared.is_empty() {
+            let mut shared = Writer::new();
+            extra::write(&self.shared, &mut shared);
+            frame.section(SHARED, shared.into_bytes());
+        }
         if let Some(pending) = &self.pending {
             frame.section(PENDING, pending.encode()?);
         }
@@ -159,15 +188,18 @@ impl Manifest {
         head.end()?;
         let settings = parse(frame.section(SETTINGS)?, "settings")?;
         let embedder = frame.optional(EMBEDDER)?.map(|bytes| parse(bytes, "embedder")).transpose()?;
+        let encoders = frame.optional(ENCODERS)?.map(|bytes| parse(bytes, "encoders")).transpose()?;
         // Each document sets a bit aside: what all segments together declare is limited before any is.
         let segments = SegmentEntry::read_all(frame.section(SEGMENTS)?, frame.format(), limits::COLLECTION_DOCS)?;
+        let shared = frame.optional(SHARED)?.map(read_shared).transpose()?.unwrap_or_default();
         let pending = frame.optional(PENDING)?.map(Pending::decode).transpose()?;
         let mut reader = Reader::new(frame.section(RETIRED)?);
         let count = reader.count(9)?;
         let entry = |reader: &mut Reader<'_>| Ok(Retired { name: reader.text()?.to_owned(), since: reader.u64()? });
         let retired = (0..count).map(|_| entry(&mut reader)).collect::<Result<_>>()?;
         reader.end()?;
-        Ok(Manifest { generation, next_id, settings, embedder, segments, pending, retired })
+        let encoders = encoders.unwrap_or_default();
+        Ok(Manifest { generation, next_id, settings, embedder, encoders, shared, segments, pending, retired })
     }
 
     /// The rules that hold in every manifest, when it is written and when it is read.
@@ -180,6 +212,7 @@ impl Manifest {
                 return Err(Error::corrupt(format!("model {name} of {dims} dimensions")));
             }
         }
+        extra::check(&self.shared, false)?;
         let mut seen = HashSet::new();
         for segment in &self.segments {
             segment.check().map_err(|error| error.within(format!("segment {}", segment.id)))?;
@@ -198,6 +231,12 @@ impl Manifest {
         }
         Ok(())
     }
+}
+
+fn read_shared(bytes: &[u8]) -> Result<Extras> {
+    let mut reader = Reader::new(bytes);
+    let shared = extra::read(&mut reader)?;
+    reader.end().map(|()| shared)
 }
 
 pub(super) fn json(value: &impl serde::Serialize) -> Result<Vec<u8>> {

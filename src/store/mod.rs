@@ -6,12 +6,15 @@
 //! ones (IndexedDB, files) are in `adapters`. All pass the same tests, `tests/support/contract.rs`.
 
 pub mod entry;
+pub mod extra;
 pub mod manifest;
 pub mod memory;
 pub mod names;
 pub mod tombstones;
 
+pub use crate::index::BlobKind;
 pub use entry::{Blob, Numbered, Part, Pending, SegmentEntry};
+pub use extra::Extras;
 pub use manifest::{Manifest, Retired};
 pub use memory::MemoryStore;
 pub use tombstones::Tombstones;

@@ -3,6 +3,7 @@
 //! Names end in the blob's fingerprint: two collections that were published at one address, one after the other, share
 //! no name, so that no cache between server and reader can mix them. Version 1 had names without it.
 
+use super::BlobKind;
 use crate::error::{Error, Result};
 use crate::limits;
 
@@ -31,6 +32,16 @@ pub fn vectors(id: u64, number: u64, sum: Option<u32>) -> String {
 /// The graph over the segment's vectors; `number` is the generation that first named it.
 pub fn graph(id: u64, number: u64, sum: Option<u32>) -> String {
     named(format!("seg-{id}-g{number}"), sum)
+}
+
+/// A further representation of the segment's chunks; `number` is the generation that first named it.
+pub fn extra(id: u64, kind: BlobKind, number: u64, sum: Option<u32>) -> String {
+    named(format!("seg-{id}-{}-{number}", kind.name()), sum)
+}
+
+/// A blob that belongs to all segments; `number` is the generation that first named it.
+pub fn shared(kind: BlobKind, number: u64, sum: Option<u32>) -> String {
+    named(format!("all-{}-{number}", kind.name()), sum)
 }
 
 /// Vectors of another model from chunk `first` on, made by the run of embedding anew that began in generation `run`.

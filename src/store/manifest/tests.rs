@@ -17,7 +17,8 @@ fn numbered(number: u64, bytes: u64) -> Option<Numbered> {
 fn entry(id: u64) -> SegmentEntry {
     let tombstones = Tombstones::new(10);
     let (pages, main) = (vec![blob(1), blob(2)], blob(3));
-    SegmentEntry { id, docs: 10, chunks: 20, head: 2, main, pages, vectors: None, graph: None, tombstones }
+    let (vectors, graph, extras) = (None, None, Extras::new());
+    SegmentEntry { id, docs: 10, chunks: 20, head: 2, main, pages, vectors, graph, extras, tombstones }
 }
 
 /// The blobs of a segment, in the sizes that its entry states.
@@ -29,16 +30,23 @@ fn model(name: &str, dims: usize) -> EmbedderInfo {
     EmbedderInfo { name: name.into(), digest: "d1".into(), dims, max_tokens: 256 }
 }
 
+fn extras<const N: usize>(list: [(BlobKind, u64, u64); N]) -> Extras {
+    list.map(|(kind, number, bytes)| (kind, Numbered { number, blob: blob(bytes) })).into()
+}
+
 fn sample() -> Manifest {
     let mut second = entry(5);
     second.graph = numbered(2, 99);
     second.vectors = numbered(1, 50);
+    second.extras = extras([(BlobKind::Splade, 3, 40), (BlobKind::Colbert, 4, 41)]);
     second.tombstones.insert(3);
     Manifest {
         generation: 9,
         next_id: 6,
         settings: serde_json::json!({ "language": "en", "k1": 1.2 }),
         embedder: Some(model("m", 384)),
+        encoders: [(BlobKind::Splade, EncoderInfo { name: "s".into(), digest: "d2".into() })].into(),
+        shared: extras([(BlobKind::Rotation, 6, 42)]),
         segments: vec![entry(4), second],
         pending: Some(Pending {
             embedder: model("n", 12),
@@ -53,17 +61,27 @@ fn any_blob() -> impl Strategy<Value = Blob> {
     (1u64.., of(any::<u32>())).prop_map(|(bytes, sum)| Blob { bytes, sum })
 }
 
+fn any_numbered() -> impl Strategy<Value = Numbered> {
+    (any::<u64>(), any_blob()).prop_map(|(number, blob)| Numbered { number, blob })
+}
+
+/// Of segments, or of the collection.
+fn any_extras(of_segments: bool) -> impl Strategy<Value = Extras> {
+    let kinds = BlobKind::ALL.into_iter().filter(|kind| kind.of_segments() == of_segments).collect::<Vec<_>>();
+    proptest::collection::btree_map(proptest::sample::select(kinds), any_numbered(), 0..3)
+}
+
 fn any_entry() -> impl Strategy<Value = SegmentEntry> {
-    let numbered = || of((any::<u64>(), any_blob()).prop_map(|(number, blob)| Numbered { number, blob }));
+    let beside = (of(any_numbered()), of(any_numbered()), any_extras(true));
     let marks = vec(0u32..300, 0..300);
-    (0u32..300, any::<u32>(), any_blob(), vec(any_blob(), 0..5), numbered(), numbered(), marks).prop_map(
-        |(docs, chunks, main, pages, vectors, graph, marks)| {
+    (0u32..300, any::<u32>(), any_blob(), vec(any_blob(), 0..5), beside, marks).prop_map(
+        |(docs, chunks, main, pages, (vectors, graph, extras), marks)| {
             let mut tombstones = Tombstones::new(docs);
             for mark in marks {
                 tombstones.insert(mark);
             }
             let head = main.bytes.min(77) as u32;
-            SegmentEntry { id: 0, docs, chunks, head, main, pages, vectors, graph, tombstones }
+            SegmentEntry { id: 0, docs, chunks, head, main, pages, vectors, graph, extras, tombstones }
         },
     )
 }
@@ -72,8 +90,11 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
     let embedder = of(("\\PC*", "[0-9a-f]{64}", 1..=limits::VECTOR_DIMS, any::<u32>())
         .prop_map(|(name, digest, dims, tokens)| EmbedderInfo { name, digest, dims, max_tokens: tokens as usize }));
     let settings = proptest::collection::btree_map("\\PC*", any::<i64>(), 0..5).prop_map(|map| serde_json::json!(map));
-    (1u64.., 0u64..1 << 60, settings, embedder, vec(any_entry(), 0..6), vec(any::<u64>(), 0..6)).prop_map(
-        |(generation, base, settings, embedder, mut segments, retired)| {
+    let encoder = ("\\PC*", "[0-9a-f]{64}").prop_map(|(name, digest)| EncoderInfo { name, digest });
+    let encoders = proptest::collection::btree_map(proptest::sample::select(&BlobKind::ALL[..]), encoder, 0..3);
+    let models = (embedder, encoders, any_extras(false));
+    (1u64.., 0u64..1 << 60, settings, models, vec(any_entry(), 0..6), vec(any::<u64>(), 0..6)).prop_map(
+        |(generation, base, settings, (embedder, encoders, shared), mut segments, retired)| {
             segments.iter_mut().zip(base..).for_each(|(segment, id)| segment.id = id);
             let retired = retired
                 .iter()
@@ -84,7 +105,7 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
             let begun = segments.iter().filter(|entry| entry.chunks > 0).map(|entry| (entry.id, parts(entry)));
             let embed = |embedder| Pending { embedder, run: base, segments: begun.collect() };
             let pending = embedder.clone().map(embed);
-            Manifest { generation, next_id, settings, embedder, segments, pending, retired }
+            Manifest { generation, next_id, settings, embedder, encoders, shared, segments, pending, retired }
         },
     )
 }
@@ -112,7 +133,7 @@ proptest! {
         let at = at.index(segments.len());
         segments[at] = value;
         let mut bad = FrameWriter::new(KIND, 9);
-        for tag in [HEAD, SETTINGS, EMBEDDER, PENDING, RETIRED] {
+        for tag in [HEAD, SETTINGS, EMBEDDER, ENCODERS, SHARED, PENDING, RETIRED] {
             bad.section(tag, frame.section(tag).unwrap().to_vec());
         }
         bad.section(SEGMENTS, segments);
@@ -167,6 +188,11 @@ fn the_rules_hold_in_every_manifest() {
     refused(|m| m.segments[0].main.bytes = 0, "a head of 2 bytes");
     refused(|m| m.segments[0].pages[1] = blob(0), "no bytes");
     refused(|m| m.segments[1].graph = numbered(1, 0), "no bytes");
+    let of_segments = || extras([(BlobKind::Splade, 3, 40)]);
+    refused(|m| m.shared = of_segments(), "a splade blob in the wrong list");
+    refused(|m| m.segments[1].extras = extras([(BlobKind::Rotation, 1, 1)]), "a rotation blob in the wrong list");
+    refused(|m| m.segments[1].extras = extras([(BlobKind::Colbert, 1, 0)]), "no bytes");
+    refused(|m| m.shared = extras([(BlobKind::Rotation, 1, 0)]), "no bytes");
     refused(|m| m.embedder.as_mut().unwrap().dims = 0, "0 dimensions");
     refused(|m| m.embedder.as_mut().unwrap().dims = limits::VECTOR_DIMS + 1, "dimensions");
     refused(|m| m.pending.as_mut().unwrap().embedder.dims = 0, "0 dimensions");
@@ -188,7 +214,7 @@ fn segments_that_declare_more_documents_than_allowed_cost_no_memory() {
         let docs = if id < 2 { 1 << 23 } else { u32::MAX };
         writer.u64(id);
         [docs, 0, 0].iter().for_each(|&number| writer.u32(number));
-        writer.raw(&[1, 0, 0, 0, 0]);
+        writer.raw(&[1, 0, 0, 0, 0, 0]);
         writer.varint(docs.into());
         writer.raw(&[0, 0]);
     }
@@ -239,6 +265,41 @@ fn a_new_graph_retires_the_old_one_and_tombstones_write_no_blob() {
     assert_eq!(next.retired, [Retired { name: "seg-5-g2".into(), since: 10 }]);
 }
 
+#[test]
+fn blobs_beside_the_usual_ones_come_and_go_alone() {
+    let current = sample();
+    let mut next = current.clone();
+    next.segments[1].extras = extras([(BlobKind::Splade, 10, 7), (BlobKind::Colbert, 4, 41)]);
+    next.shared = Extras::new();
+    let commit = next.commit(&current, vec![("seg-5-splade-10".into(), vec![0; 7])]).unwrap();
+    let retired: Vec<&str> = next.retired.iter().map(|blob| blob.name.as_str()).collect();
+    assert_eq!(retired, ["all-rotation-6", "seg-5-splade-3"]);
+    assert_eq!(Manifest::decode(&commit.manifest).unwrap(), next);
+    assert_eq!(next.segments[1].extra_name(BlobKind::Colbert).unwrap(), "seg-5-colbert-4");
+    assert_eq!(
+        (current.shared_name(BlobKind::Rotation).unwrap().as_str(), next.shared_name(BlobKind::Rotation)),
+        ("all-rotation-6", None)
+    );
+}
+
+#[test]
+fn kinds_of_blobs_are_known_ascending_and_once() {
+    let list = |codes: &[u8]| {
+        let mut writer = Writer::new();
+        writer.varint(codes.len() as u64);
+        for &code in codes {
+            writer.u8(code);
+            writer.u64(1);
+            writer.raw(&[5, 0]);
+        }
+        extra::read(&mut Reader::new(&writer.into_bytes())).map(|extras| extras.len()).map_err(|e| e.context)
+    };
+    assert_eq!((list(&[]), list(&[1, 2])), (Ok(0), Ok(2)));
+    assert!(list(&[2, 1]).unwrap_err().contains("the splade blob is out of order"));
+    assert!(list(&[3, 3]).unwrap_err().contains("the rotation blob is out of order"));
+    assert!(list(&[0]).unwrap_err().contains("kind 0") && list(&[5]).unwrap_err().contains("kind 5"));
+}
+
 #[track_caller]
 fn miscommitted(change: impl FnOnce(&mut Manifest), put: Vec<(String, Vec<u8>)>, says: &str) {
     let current = sample();
@@ -281,8 +342,9 @@ fn orphans_are_what_nobody_names() {
 fn names_carry_the_fingerprint_where_it_is_known() {
     let summed = |bytes, sum| Blob { bytes, sum: Some(sum) };
     let vectors = Some(Numbered { number: 9, blob: summed(4, 0xab) });
-    let entry = SegmentEntry { main: summed(3, 1), pages: vec![summed(1, 2)], vectors, ..entry(4) };
+    let extras: Extras = [(BlobKind::Splade, Numbered { number: 9, blob: summed(5, 0xcd) })].into();
+    let entry = SegmentEntry { extras, main: summed(3, 1), pages: vec![summed(1, 2)], vectors, ..entry(4) };
     let names: Vec<String> = entry.blobs().map(|(name, _)| name).collect();
-    assert_eq!(names, ["seg-4-00000001", "seg-4-t0-00000002", "seg-4-v9-000000ab"]);
+    assert_eq!(names, ["seg-4-00000001", "seg-4-t0-00000002", "seg-4-v9-000000ab", "seg-4-splade-9-000000cd"]);
     assert_eq!(sample().pending.unwrap().names(4), ["seg-4-p8-0", "seg-4-p8-15"]);
 }
