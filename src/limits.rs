@@ -29,6 +29,9 @@ pub const FILTER_TERMS: usize = 10_000;
 /// Width of a vector. The widest published embedding models have 8,192.
 pub const VECTOR_DIMS: usize = 16_384;
 
+/// Width of vectors that can be rotated: fitting takes the cube of it, and what is stored its square.
+pub const ROTATION_DIMS: usize = 2_048;
+
 /// Greatest magnitude of a component of a vector: sums of 16,384 products of two such numbers are finite in f32.
 pub const VECTOR_VALUE: f32 = 1e15;
 

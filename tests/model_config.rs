@@ -64,6 +64,16 @@ fn a_plain_encoder_is_pooled_by_the_mean() {
 }
 
 #[test]
+fn models_declare_that_prefixes_of_their_vectors_are_vectors() {
+    let says = |change: Value, files: &[(&str, Value)]| check("m", with(change), files).matryoshka;
+    assert!(!says(json!({}), &[]) && !says(json!({ "matryoshka_dimensions": [], "is_matryoshka": false }), &[]));
+    assert!(says(json!({ "matryoshka_dimensions": [256, 128] }), &[]) && says(json!({ "is_matryoshka": true }), &[]));
+    assert!(says(json!({}), &[("config_sentence_transformers.json", json!({ "matryoshka_dims": [64] }))]));
+    let card = check("m", with(json!({ "is_matryoshka": true })), &[]);
+    assert!(check("m", card.config_json(), &[]).matryoshka);
+}
+
+#[test]
 fn families_that_do_not_state_their_prefixes_are_known_by_name() {
     let prefixes = |name: &str| {
         let card = check(name, bert(), &[]);

@@ -178,15 +178,20 @@ impl Engine {
 }
 
 impl Engine {
+    /// Statistics tell of it until the next generation.
+    pub(super) fn note_damage(&self, error: &Error) {
+        let mut damaged = self.damaged.borrow_mut();
+        if !damaged.contains(&error.to_string()) {
+            damaged.push(error.to_string());
+        }
+    }
+
     /// The text of a chunk; `None` if it is damaged and that is no reason to fail.
     pub(super) async fn chunk_text(&self, view: &View, chunk: &ChunkRef<'_>, care: Care) -> Result<Option<String>> {
         match self.text(view, chunk.doc, Some(chunk.span.clone())).await {
             Ok(text) => Ok(Some(text)),
             Err(error) if care == Care::Lenient && is_damage(&error) => {
-                let mut damaged = self.damaged.borrow_mut();
-                if !damaged.contains(&error.to_string()) {
-                    damaged.push(error.to_string());
-                }
+                self.note_damage(&error);
                 Ok(None)
             }
             Err(error) => Err(error),

@@ -1,6 +1,7 @@
 //! Work that nobody waits for: merging small segments, dropping what was deleted, building graphs. Each step is one
 //! commit, so it can end at any moment; searches go on meanwhile.
 
+use super::rotate::{BACKGROUND, COMPACTION};
 use super::services::{Phase, Progress, Services};
 use super::{Engine, GraphPolicy};
 use crate::error::Result;
@@ -23,6 +24,8 @@ const GRAPH_CHUNKS: u32 = 20_000;
 pub enum Maintenance {
     Merged,
     BuiltGraph,
+    /// Vectors were turned.
+    Rotated,
     /// There was nothing to do.
     Nothing,
 }
@@ -38,10 +41,14 @@ impl Engine {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
         }
+        if self.fit_if_due(&BACKGROUND, services).await? == Maintenance::Rotated {
+            return Ok(Maintenance::Rotated);
+        }
         self.next_graph(&snapshot, services).await
     }
 
-    /// Merges everything into one segment without deleted documents, and builds every graph that is due.
+    /// Merges everything into one segment without deleted documents, turns its vectors if that is due, and builds every
+    /// graph that is.
     pub async fn compact(&self, services: &Services<'_>) -> Result<()> {
         {
             let _writer = self.writer.lock().await;
@@ -66,6 +73,7 @@ impl Engine {
                 self.merge(group, services).await?;
             }
         }
+        self.fit_if_due(&COMPACTION, services).await?;
         while self.next_graph(&self.snapshot(), services).await? == Maintenance::BuiltGraph {}
         Ok(())
     }

@@ -18,6 +18,7 @@ mod remote;
 mod repair;
 mod report;
 mod rerank;
+mod rotate;
 mod services;
 mod settings;
 mod timings;
@@ -31,16 +32,17 @@ pub use read::Found;
 pub use reembed::Reembedding;
 pub use repair::Repair;
 pub use report::{PendingStats, SegmentStats, Stats};
+pub use rotate::Prefixes;
 pub use services::{GraphBuilder, Phase, Progress, Services};
-pub use settings::{GraphPolicy, Settings, VectorSettings, Wanted};
+pub use settings::{GraphPolicy, RotationPolicy, Settings, VectorSettings, Wanted};
 pub use timings::Timings;
 pub use verify::Verification;
 pub use write::Incoming;
 
 use crate::error::{Error, Result};
-use crate::index::{Page, Segment};
+use crate::index::{Page, Rotation, Segment};
 use crate::search::snapshot::Snapshot;
-use crate::store::{Manifest, Store};
+use crate::store::{Manifest, Numbered, Store};
 use crate::text::Analyzer;
 use futures_util::lock::Mutex;
 use pages::PageCache;
@@ -58,6 +60,8 @@ pub struct Engine {
     blocks: RefCell<PageCache<(String, usize), Vec<u8>>>,
     /// Texts that searches could not read in this generation.
     damaged: RefCell<Vec<String>>,
+    /// The rotation that was used last, with what the manifest says of it.
+    rotation: RefCell<Option<(Numbered, Rc<Rotation>)>>,
     writer: Mutex<()>,
     access: Access,
     /// Whether what a crash left behind was looked for.
@@ -105,6 +109,7 @@ impl Engine {
             pages: RefCell::default(),
             blocks: RefCell::default(),
             damaged: RefCell::default(),
+            rotation: RefCell::default(),
             writer: Mutex::new(()),
             access,
             swept: Cell::new(false),

@@ -65,7 +65,7 @@ impl Engine {
             return Err(Error::invalid(format!("the embedder returned {found} numbers for a query, not {expected}")));
         }
         vector.truncate(self.settings().vectors.dims.unwrap_or(expected));
-        Ok(Some(vector))
+        self.turned(&snapshot.manifest, vector).await.map(Some)
     }
 }
 

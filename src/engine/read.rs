@@ -1,7 +1,7 @@
 //! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
 
 use super::hits::{Asked, Hit};
-use super::load::Care;
+use super::load::{is_damage, Care};
 use super::question::{effective_mode, Question};
 use super::remote::Needs;
 use super::services::Services;
@@ -75,8 +75,16 @@ impl Engine {
             (DenseMode::Auto, GraphPolicy::Hnsw) => DenseMode::Hnsw,
             (asked, _) => asked,
         };
-        let options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, vectors, ..options };
-        let question = self.question(query, options.mode, &snapshot, services).await?;
+        let mut options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, vectors, ..options };
+        let question = match self.question(query, options.mode, &snapshot, services).await {
+            // Without its rotation a query has no vector, but words.
+            Err(error) if care == Care::Lenient && options.mode == Mode::Hybrid && is_damage(&error) => {
+                self.note_damage(&error);
+                options.mode = Mode::Sparse;
+                self.question(query, options.mode, &snapshot, services).await?
+            }
+            question => question?,
+        };
         watch.lap(|t| &mut t.embed);
         let found = self.retrieve(snapshot, &question, filter.as_ref(), &options, services, &mut watch).await?;
         let Retrieved { snapshot, allowed, ranked } = found;

@@ -6,7 +6,7 @@ use super::services::{Phase, Progress, Services};
 use super::write::{leading, model_input};
 use super::Engine;
 use crate::error::{Error, Result};
-use crate::index::{join_vectors, seal_vectors, VectorConfig};
+use crate::index::{join_vectors, seal_vectors, BlobKind, VectorConfig};
 use crate::model::{EmbedderInfo, Role};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Numbered, Part, Pending};
@@ -51,6 +51,11 @@ impl Engine {
         let first = pending.rows(view.entry.id);
         let config = self.vector_config(wanted)?;
         let rows = self.vectors_of(view, first, services).await?;
+        // What was lost of the present model's vectors joins the others in their axes; another model's have none yet.
+        let rows = match is_present(&snapshot, wanted) {
+            true => self.turned(&snapshot.manifest, rows).await?,
+            false => rows,
+        };
         let bytes = seal_vectors(&config, view.entry.id, first, &rows)?;
         let part = Part { rows: (rows.len() / config.dims) as u32, blob: Blob::of(&bytes)? };
         match pending.segments.iter_mut().find(|(id, _)| *id == view.entry.id) {
@@ -126,15 +131,23 @@ impl Engine {
             (entry.vectors, entry.graph) = (Some(Numbered { number, blob: Blob::of(&bytes)? }), None);
             put.extend(entry.vectors_name().map(|name| (name, bytes)));
         }
+        if !is_present(snapshot, embedder) {
+            manifest.shared.remove(&BlobKind::Rotation);
+        }
         manifest.embedder = Some(embedder.clone());
         self.commit(snapshot, manifest, put, None).await?;
         Ok(Reembedding::Done)
     }
 }
 
+/// Whether the collection's vectors are this model's.
+fn is_present(snapshot: &Snapshot, embedder: &EmbedderInfo) -> bool {
+    snapshot.manifest.embedder.as_ref().is_some_and(|stored| stored.digest == embedder.digest)
+}
+
 /// The first chunk of a segment that lacks its vector of the pending model.
 fn first_missing(view: &View, snapshot: &Snapshot, pending: &Pending) -> Option<u32> {
-    let present = snapshot.manifest.embedder.as_ref().is_some_and(|stored| stored.digest == pending.embedder.digest);
+    let present = is_present(snapshot, &pending.embedder);
     let rows = pending.rows(view.entry.id);
     let has = present && view.segment.config().vectors.is_some();
     (!has && rows < view.segment.chunks()).then_some(rows)

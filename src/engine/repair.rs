@@ -6,7 +6,7 @@ use super::services::Services;
 use super::verify::{Inspected, Verification};
 use super::Engine;
 use crate::error::Result;
-use crate::index::SegmentBuilder;
+use crate::index::{BlobKind, SegmentBuilder};
 use crate::store::{Manifest, SegmentEntry};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -62,6 +62,9 @@ impl Engine {
         }
         for (kind, why) in self.shared_lost(&snapshot.manifest, &mut Verification::default()).await? {
             manifest.shared.remove(&kind);
+            if kind == BlobKind::Rotation {
+                repair.without_vectors += drop_vectors(&mut manifest);
+            }
             repair.actions.push(format!("the {} was dropped: {why}", kind.name()));
         }
         if self.drop_pending(&mut manifest).await? {
@@ -91,6 +94,19 @@ impl Engine {
         }
         Ok(damaged)
     }
+}
+
+/// Vectors in axes that nobody knows any more are worth nothing. Returns how many went.
+fn drop_vectors(manifest: &mut Manifest) -> u64 {
+    let embedder = manifest.embedder.as_ref();
+    // Those that were being prepared to join them were in the same axes.
+    manifest.pending.take_if(|pending| embedder.is_some_and(|stored| stored.digest == pending.embedder.digest));
+    let mut dropped = 0;
+    for entry in manifest.segments.iter_mut().filter(|entry| entry.vectors.is_some()) {
+        (entry.vectors, entry.graph) = (None, None);
+        dropped += u64::from(entry.chunks);
+    }
+    dropped
 }
 
 impl Repair {

@@ -1,6 +1,7 @@
 //! What a collection is.
 
-use super::{Engine, Settings};
+use super::rotate::prefixes;
+use super::{Engine, Prefixes, Settings};
 use crate::model::EmbedderInfo;
 use serde::Serialize;
 
@@ -17,6 +18,9 @@ pub struct Stats {
     /// Stored bytes of this generation.
     pub bytes: u64,
     pub embedder: Option<EmbedderInfo>,
+    /// What prefixes of the vectors are; none without vectors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefixes: Option<Prefixes>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingStats>,
     pub settings: Settings,
@@ -75,6 +79,7 @@ impl Engine {
             bytes: manifest.blobs().map(|(_, blob)| blob.bytes).sum(),
             segments,
             embedder: manifest.embedder.clone(),
+            prefixes: prefixes(manifest),
             pending: manifest.pending.as_ref().map(|pending| PendingStats {
                 embedder: pending.embedder.clone(),
                 done: manifest.segments.iter().map(|entry| u64::from(pending.rows(entry.id))).sum(),

@@ -20,6 +20,8 @@ pub enum Phase {
     Merge,
     /// Building the graph of a large segment.
     Graph,
+    /// Turning vectors into axes that were fitted on them.
+    Rotate,
     /// Exporting: blobs are counted.
     Copy,
 }

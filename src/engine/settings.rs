@@ -19,6 +19,26 @@ pub enum GraphPolicy {
     Hnsw,
 }
 
+/// Whether vectors are turned so that their first dimensions say most; see [`crate::index::Rotation`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RotationPolicy {
+    /// Where the model was not trained for prefixes, and as soon as there are vectors enough to fit it on.
+    #[default]
+    Auto,
+    /// Only when it is asked for.
+    None,
+    /// Whatever the model.
+    Pca,
+}
+
+impl RotationPolicy {
+    /// What is not said is not stored: so older versions can read the settings of those who never said it.
+    fn is_auto(&self) -> bool {
+        *self == RotationPolicy::Auto
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct VectorSettings {
@@ -27,11 +47,14 @@ pub struct VectorSettings {
     pub dims: Option<usize>,
     pub metric: Metric,
     pub index: GraphPolicy,
+    #[serde(skip_serializing_if = "RotationPolicy::is_auto")]
+    pub rotation: RotationPolicy,
 }
 
 impl Default for VectorSettings {
     fn default() -> VectorSettings {
-        VectorSettings { storage: Storage::Int8, dims: None, metric: Metric::Cosine, index: GraphPolicy::Auto }
+        let (index, rotation) = (GraphPolicy::Auto, RotationPolicy::Auto);
+        VectorSettings { storage: Storage::Int8, dims: None, metric: Metric::Cosine, index, rotation }
     }
 }
 
@@ -59,8 +82,8 @@ impl Settings {
         Settings { language, chunk, vectors: wanted.vectors.unwrap_or_default() }
     }
 
-    /// Of a stored collection that is opened with `wanted`. How documents are cut and which graphs are built may
-    /// change; the language and the form of the vectors may not, since stored and new segments must agree.
+    /// Of a stored collection that is opened with `wanted`. How documents are cut, which graphs are built and when
+    /// vectors are turned may change; the language and the form of the vectors may not, since stored and new segments must agree.
     pub fn reopened(mut self, wanted: Wanted) -> Result<Settings> {
         let differs = |what: &str, stored: &str, asked: &str| {
             let advice = "destroy it first, or use another name";
@@ -74,7 +97,7 @@ impl Settings {
             if form(&vectors) != form(&self.vectors) {
                 return differs("", &form(&self.vectors), &form(&vectors));
             }
-            self.vectors.index = vectors.index;
+            (self.vectors.index, self.vectors.rotation) = (vectors.index, vectors.rotation);
         }
         self.chunk = wanted.chunk.unwrap_or(self.chunk);
         Ok(self)

@@ -6,7 +6,7 @@ use super::services::Services;
 use super::Engine;
 use crate::codec::Frame;
 use crate::error::{Error, Result};
-use crate::index::{BlobKind, Graph, Lazy, Page, Segment};
+use crate::index::{BlobKind, Graph, Lazy, Page, Rotation, Segment};
 use crate::store::{Blob, Manifest, SegmentEntry};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -82,7 +82,11 @@ impl Engine {
         for (&kind, entry) in &manifest.shared {
             let Some(name) = manifest.shared_name(kind) else { continue };
             let read = self.counted(&name, &entry.blob, found).await;
-            if let Err(error) = read.and_then(|bytes| frame_is_whole(&bytes)) {
+            let sound = |bytes: Vec<u8>| match kind {
+                BlobKind::Rotation => Rotation::decode(&bytes).map(drop),
+                _ => frame_is_whole(&bytes),
+            };
+            if let Err(error) = read.and_then(sound) {
                 lost.push((kind, damage(error)?.within(format!("the collection's {}", kind.name())).to_string()));
             }
         }

@@ -159,7 +159,13 @@ impl Engine {
         for prepared in &batch {
             let rows = vectors.map(|all| &all[row * width..(row + prepared.chunks.len()) * width]);
             row += prepared.chunks.len();
-            let stored = rows.map(|rows| leading(rows, width, self.settings().vectors.dims));
+            let stored = match rows {
+                Some(rows) => {
+                    let rows = leading(rows, width, self.settings().vectors.dims).into_owned();
+                    Some(self.turned(&manifest, rows).await?)
+                }
+                None => None,
+            };
             builder.add(&prepared.document, &prepared.chunks, stored.as_deref())?;
             bury(&mut manifest, &snapshot, &prepared.document.id);
             services.pacer.pause().await?;

@@ -148,7 +148,17 @@ export class Collection {
     return this.#client.call("verify", [], options);
   }
 
-  /** Rewrites all segments as one, without what was deleted. */
+  /**
+   * Turns all vectors into the axes along which they spread most, by which their first dimensions (`dims`) come to say
+   * as much as they can. Inner products and distances stay as they are. `vectors.rotation` says when that is done by
+   * itself; call it after the collection has changed its subject, or where it is "none".
+   */
+  async fit(options: ProgressOptions = {}): Promise<void> {
+    checkProgress(options, "options");
+    return this.#client.call("fit", [], { ...options, settle: true });
+  }
+
+  /** Rewrites all segments as one, without what was deleted. Fits them as {@link fit} does, where that is due. */
   async compact(options: ProgressOptions = {}): Promise<void> {
     checkProgress(options, "options");
     return this.#client.call("compact", [], { ...options, settle: true });

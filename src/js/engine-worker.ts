@@ -58,6 +58,7 @@ class EngineWorker {
     stats: (context) => this.#stats(context),
     verify: async (context) => (await this.#collection.verify(context)) as VerifyReport,
     compact: (context) => this.#collection.compact(context),
+    fit: (context) => this.#collection.fit(context),
     repair: async (context) => (await this.#collection.repair(context)) as unknown as RepairReport,
     reembed: (context, embedder: ModelSource | CustomEmbedder) => this.#collection.reembed(context, embedder),
     export: (context) => this.#collection.export(context),

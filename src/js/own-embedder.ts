@@ -8,11 +8,12 @@ export const isCustom = (embedder: string | URL | Embedder): embedder is Embedde
   typeof embedder === "object" && !(embedder instanceof URL);
 
 /** What the engine knows of it. */
-export const describe = ({ name, dims, digest = name, maxTokens = 512 }: Embedder): CustomEmbedder => ({
+export const describe = ({ name, dims, digest = name, maxTokens = 512, matryoshka = false }: Embedder): CustomEmbedder => ({
   name,
   digest,
   dims,
   maxTokens,
+  matryoshka,
 });
 
 /** Rows of `embedder.dims` finite numbers for the texts, joined, in an array that may be transferred. */

@@ -7,6 +7,7 @@ const BASES: Record<string, SearchOptions> = {
   bm25: { mode: "sparse", sparse: "bm25" },
   tfidf: { mode: "sparse", sparse: "tfidf" },
   dense: { mode: "dense" },
+  "dense-binary": { mode: "dense", binary: true },
   "hybrid-rrf": { mode: "hybrid", fusion: { method: "rrf" } },
   "hybrid-weighted": { mode: "hybrid", fusion: { method: "weighted" } },
 };
@@ -15,7 +16,7 @@ const BASES: Record<string, SearchOptions> = {
 const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+rerank)?$/;
 
 /**
- * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `hybrid-rrf` or `hybrid-weighted`; `@256` after one
+ * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in full), `hybrid-rrf` or `hybrid-weighted`; `@256` after one
  * with vectors uses their first 256 dimensions; `+rerank` reranks the first `rerankTop` (default 50).
  */
 export function parsePipeline(name: string, rerankTop = 50): SearchOptions {

@@ -19,6 +19,7 @@ export interface CustomEmbedder {
   digest: string;
   dims: number;
   maxTokens: number;
+  matryoshka: boolean;
 }
 
 export interface Runtime {
@@ -59,6 +60,7 @@ export interface EngineMethods {
   stats(): Stats;
   verify(): VerifyReport;
   compact(): void;
+  fit(): void;
   repair(): RepairReport;
   reembed(embedder: ModelSource | CustomEmbedder): void;
   export(): Blob;

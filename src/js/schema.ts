@@ -40,11 +40,12 @@ const chunkFields = {
 /** An own embedder may be an instance of a class: only what is used is looked at. */
 const isEmbedderObject: Check = (value, path) => {
   isPlain(value, path);
-  const { name, dims, digest, maxTokens, embed } = value as Record<string, unknown>;
+  const { name, dims, digest, maxTokens, matryoshka, embed } = value as Record<string, unknown>;
   isString(name, `${path}.name`);
   isPositive(dims, `${path}.dims`);
   if (digest !== undefined) isString(digest, `${path}.digest`);
   if (maxTokens !== undefined) isPositive(maxTokens, `${path}.maxTokens`);
+  if (matryoshka !== undefined) isBoolean(matryoshka, `${path}.matryoshka`);
   isFunction(embed, `${path}.embed`);
 };
 
@@ -64,6 +65,7 @@ export const checkOpen = isShape({
     dims: isPositive,
     metric: isOneOf("cosine", "dot", "euclidean"),
     index: isOneOf("auto", "flat", "hnsw"),
+    rotation: isOneOf("auto", "none", "pca"),
   }),
   chunk: isShape(chunkFields),
   language: isString,
@@ -94,6 +96,8 @@ export const checkSearch = isShape({
   }),
   depth: isCount,
   dims: isPositive,
+  binary: isBoolean,
+  rescore: isAny("true, false or a count", isBoolean, isCount),
   vectors: isOneOf("auto", "flat", "hnsw"),
   ef: isPositive,
   rerank: isAny("true, false or { top: count }", isBoolean, isShape({ top: isCount })),

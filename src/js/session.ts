@@ -115,6 +115,7 @@ export class Session {
   delete = (context: CallContext, ids: string[]) => this.#write(context, (call) => this.#engine.delete(call, ids));
   repair = (context: CallContext) => this.#write(context, (call) => this.#engine.repair(call));
   compact = (context: CallContext) => this.#write(context, (call) => this.#engine.compact(call));
+  fit = (context: CallContext) => this.#write(context, (call) => this.#engine.fit(call));
   updateMeta = (context: CallContext, id: string, meta: Meta) =>
     this.#write(context, (call) => this.#engine.updateMeta(call, id, meta));
 
@@ -181,8 +182,8 @@ export class Session {
     if (!("model" in wanted)) return { info: wanted };
     const held = this.#compute.hold(wanted);
     const { info, tokenizer } = await held.bundle(context.signal, context.progress);
-    const { name, digest, dims, maxTokens } = info;
-    return { info: { name, digest, dims, maxTokens }, held, tokenizer };
+    const { name, digest, dims, maxTokens, matryoshka = false } = info;
+    return { info: { name, digest, dims, maxTokens, matryoshka }, held, tokenizer };
   }
 
   #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {

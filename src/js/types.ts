@@ -22,7 +22,7 @@ export interface Document {
 /** What a model or an index stage reports while it works. */
 export interface ProgressEvent {
   /** `download` of a model and `copy` of an import in bytes; the other phases count documents, `copy` of an export parts. */
-  phase: "download" | "chunk" | "embed" | "commit" | "merge" | "graph" | "copy";
+  phase: "download" | "chunk" | "embed" | "commit" | "merge" | "graph" | "rotate" | "copy";
   /** What is being downloaded. */
   model?: string | undefined;
   unit: "bytes" | "documents";
@@ -56,6 +56,8 @@ export interface Embedder {
   digest?: string | undefined;
   /** Longest input in tokens; chunks are kept below it. Default 512. Words count as tokens. */
   maxTokens?: number | undefined;
+  /** Whether the first dimensions of its vectors stand for the whole: then they are never turned by themselves. */
+  matryoshka?: boolean | undefined;
   /** One vector of `dims` finite numbers for each text, in order: as rows, or as one array with the rows joined. */
   embed(
     texts: string[],
@@ -105,6 +107,13 @@ export interface VectorOptions {
   metric?: "cosine" | "dot" | "euclidean" | undefined;
   /** Graph ("hnsw") or exact scan ("flat"). Default "auto": by size. */
   index?: "auto" | "flat" | "hnsw" | undefined;
+  /**
+   * Whether vectors are turned into the axes along which they spread most (principal components), so that prefixes of
+   * them (`dims` of a search) mean something; whole vectors keep their cosines. "auto" (default): for models that were
+   * not trained for prefixes (Matryoshka), by maintenance from 1,000 chunks on and by `compact` from 128 on, and anew
+   * after the collection has grown several times. "pca": the same whatever the model. "none": only by `fit`.
+   */
+  rotation?: "auto" | "none" | "pca" | undefined;
 }
 
 /** Options of `open`. `language` and the form of vectors are fixed when a collection is created. */
@@ -169,8 +178,18 @@ export interface SearchOptions extends ProgressOptions {
     | undefined;
   /** Candidates of each leg. Default 100; 200 for weighted fusion. */
   depth?: number | undefined;
-  /** Compare only the first so many dimensions of the vectors. */
+  /** Compare only the first so many dimensions of the vectors. What they are good for, `stats().prefixes` says. */
   dims?: number | undefined;
+  /**
+   * Compare one bit of each dimension with the query's numbers first: of 32 bytes of "f32" it reads one. Always a scan,
+   * whatever the storage; may be combined with `dims`.
+   */
+  binary?: boolean | undefined;
+  /**
+   * After a first pass with `dims` or `binary`: compare its best so many in full, whose scores then count; true: four
+   * times `depth`. Default: false after `dims`, true after `binary`.
+   */
+  rescore?: boolean | number | undefined;
   /** Force graph or scan for this query. Default "auto". */
   vectors?: "auto" | "flat" | "hnsw" | undefined;
   /** Candidates that a graph search keeps: higher is slower and finds more. */
@@ -240,6 +259,8 @@ export interface ModelInfo {
   dims: number;
   /** Longest input in tokens. */
   maxTokens: number;
+  /** Whether its files say that the first dimensions of its vectors stand for the whole. */
+  matryoshka?: boolean;
 }
 
 export interface Stats {
@@ -265,6 +286,12 @@ export interface Stats {
   /** Pool workers that may run, and that run now. */
   workers: { max: number; running: number };
   embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
+  /**
+   * What the first dimensions of the vectors are: "matryoshka": trained to stand for the whole; "pca": the axes along
+   * which the vectors spread most; "prefix": some of the model's numbers, which it is off-label to compare alone.
+   * Undefined without vectors.
+   */
+  prefixes?: "matryoshka" | "pca" | "prefix" | undefined;
   /** A change to another model that has begun and not ended: see `reembed`. Counted in chunks. */
   pending?: { embedder: { name: string; digest: string }; done: number; total: number } | undefined;
   /** Bytes of WebAssembly memory of the engine's worker. */

@@ -46,7 +46,7 @@ export interface EngineHooks {
 }
 
 export interface EngineProgress {
-  phase: "chunk" | "embed" | "commit" | "merge" | "graph" | "copy";
+  phase: "chunk" | "embed" | "commit" | "merge" | "graph" | "rotate" | "copy";
   done: number;
   total: number;
   committed?: number;
@@ -61,6 +61,7 @@ export interface WasmEngine {
   stats(call: number): Promise<Record<string, unknown>>;
   verify(call: number): Promise<Record<string, unknown>>;
   compact(call: number): Promise<void>;
+  fit(call: number): Promise<void>;
   repair(call: number): Promise<Record<string, unknown>>;
   /** Missing in the lite build, as `export`. One step towards another model's vectors; true if there is more to do. */
   reembed(call: number, embedder: object, tokenizer?: string): Promise<boolean>;

@@ -161,6 +161,7 @@ impl Known {
             max_tokens: self.max_tokens,
             query_prefix: self.query_prefix.to_string(),
             passage_prefix: String::new(),
+            matryoshka: false,
         }
     }
 }

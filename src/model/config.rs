@@ -49,6 +49,8 @@ pub struct ModelCard {
     /// Put before every query, and before every passage.
     pub query_prefix: String,
     pub passage_prefix: String,
+    /// Whether prefixes of its vectors are vectors (Kusupati et al. 2022).
+    pub matryoshka: bool,
 }
 
 /// Our own object in the `config.json` of a converted model: how the model is used, in one place.
@@ -68,6 +70,8 @@ struct Usage {
     passage_prefix: String,
     #[serde(default)]
     digest: String,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    matryoshka: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -117,8 +121,8 @@ impl ModelCard {
                 normalize: usage.normalize.unwrap_or(true),
             },
         };
-        let Usage { name, digest, max_tokens, query_prefix, passage_prefix, .. } = usage;
-        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix })
+        let Usage { name, digest, max_tokens, query_prefix, passage_prefix, matryoshka, .. } = usage;
+        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
     }
 
     fn from_hub(name: &str, head: Head, json: &Value, bert: BertConfig, extras: &Extras) -> Result<ModelCard> {
@@ -135,7 +139,8 @@ impl ModelCard {
             ModelKind::BiEncoder { .. } => hub::prompts(name, extras)?,
         };
         let (name, digest) = (name.to_string(), String::new());
-        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix })
+        let matryoshka = hub::matryoshka(json, extras)?;
+        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
     }
 
     /// The `"nearfield"` object that [`ModelCard::read`] reads back to this card.
@@ -153,6 +158,7 @@ impl ModelCard {
             query_prefix: self.query_prefix.clone(),
             passage_prefix: self.passage_prefix.clone(),
             digest: self.digest.clone(),
+            matryoshka: self.matryoshka,
         };
         serde_json::to_value(usage).unwrap_or(Value::Null)
     }

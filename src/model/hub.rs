@@ -54,6 +54,18 @@ fn pooling_mode(extras: &Extras, path: &str) -> Result<Pooling> {
     }
 }
 
+/// Whether the files say that prefixes of the vectors are vectors: serving software looks for `is_matryoshka` or a list
+/// `matryoshka_dimensions` in `config.json`, trainers leave `matryoshka_dims` in `config_sentence_transformers.json`.
+pub(super) fn matryoshka(config: &Value, extras: &Extras) -> Result<bool> {
+    let beside = extra(extras, "config_sentence_transformers.json")?;
+    let says = |json: &Value| {
+        let lists = ["matryoshka_dimensions", "matryoshka_dims"].map(|key| json.get(key).and_then(Value::as_array));
+        lists.into_iter().flatten().any(|dims| !dims.is_empty())
+            || json.get("is_matryoshka").and_then(Value::as_bool) == Some(true)
+    };
+    Ok(says(config) || beside.as_ref().is_some_and(says))
+}
+
 /// The shortest of the lengths that the files state.
 pub(super) fn length(bert: &BertConfig, extras: &Extras) -> Result<usize> {
     let stated = [("sentence_bert_config.json", "max_seq_length"), ("tokenizer_config.json", "model_max_length")];

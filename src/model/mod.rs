@@ -67,6 +67,9 @@ pub struct EmbedderInfo {
     pub dims: usize,
     /// Longest input in tokens, special tokens included; longer ones are truncated.
     pub max_tokens: usize,
+    /// Whether it was trained so that the first dimensions of its vectors stand for the whole.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub matryoshka: bool,
 }
 
 /// What an index must know of the model that made a further representation. Equal `digest` means comparable ones.

@@ -63,6 +63,7 @@ impl NeuralModel {
             digest: card.digest.clone(),
             dims: card.bert.hidden,
             max_tokens: card.max_tokens,
+            matryoshka: card.matryoshka,
         };
         Ok(NeuralModel { card, info, tokenizer, encoder, head, idle: RefCell::default(), encoded: Cell::new(0) })
     }

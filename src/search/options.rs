@@ -99,6 +99,16 @@ impl Default for RerankOptions {
     }
 }
 
+/// Whether the best of a first pass are compared in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Rescore {
+    /// True: four times as many as candidates are wanted.
+    Usual(bool),
+    /// So many.
+    First(usize),
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SearchOptions {
@@ -113,8 +123,13 @@ pub struct SearchOptions {
     /// Candidates each leg contributes; at least `k`. Default 100, and 200 for weighted fusion, whose normalisation
     /// gains from a longer tail.
     pub depth: Option<usize>,
-    /// Matryoshka prefix of this query: the first so many dimensions.
+    /// The vector leg compares only the first so many dimensions (Matryoshka).
     pub dims: Option<usize>,
+    /// The vector leg compares with one bit a dimension.
+    pub binary: bool,
+    /// After `dims` or `binary`: how many of the best are then compared in full. Default: none after `dims` alone, the
+    /// usual number after `binary`.
+    pub rescore: Option<Rescore>,
     pub vectors: DenseMode,
     /// Candidates the graph search keeps; higher is slower and finds more.
     pub ef: usize,
@@ -136,6 +151,8 @@ impl Default for SearchOptions {
             fusion: FusionOptions::default(),
             depth: None,
             dims: None,
+            binary: false,
+            rescore: None,
             vectors: DenseMode::Auto,
             ef: DenseParams::default().ef,
             rerank: None,
@@ -167,6 +184,15 @@ impl SearchOptions {
         Ok(self)
     }
 
+    /// How the vector leg is searched for `depth` candidates.
+    pub fn dense_params(&self, depth: usize) -> DenseParams {
+        let rescore = match self.rescore.unwrap_or(Rescore::Usual(self.binary)) {
+            Rescore::Usual(wanted) => wanted.then(|| depth.saturating_mul(4)),
+            Rescore::First(count) => Some(count),
+        };
+        DenseParams { dims: self.dims, signs: self.binary, rescore, ef: self.ef, mode: self.vectors }
+    }
+
     /// Candidates that each leg contributes.
     pub fn leg_depth(&self) -> usize {
         let default = match self.fusion.method {
@@ -196,6 +222,16 @@ mod tests {
         assert_eq!(parse(json!({})).unwrap().leg_depth(), 100);
         assert_eq!(parse(json!({ "fusion": { "method": "weighted" } })).unwrap().leg_depth(), 200);
         assert_eq!(parse(json!({ "k": 0, "depth": 3 })).unwrap().leg_depth(), 3);
+    }
+
+    #[test]
+    fn what_is_compared_in_full() {
+        let rescored = |value| parse(value).unwrap().dense_params(100).rescore;
+        assert_eq!(rescored(json!({ "dims": 8 })), None);
+        assert_eq!(rescored(json!({ "dims": 8, "rescore": true })), Some(400));
+        assert_eq!(rescored(json!({ "dims": 8, "rescore": 150 })), Some(150));
+        assert_eq!(rescored(json!({ "binary": true })), Some(400));
+        assert_eq!(rescored(json!({ "binary": true, "rescore": false })), None);
     }
 
     #[track_caller]

@@ -4,9 +4,7 @@ use super::fusion::{fuse, Ranking};
 use super::options::{Mode, SearchOptions, SparseKind};
 use super::snapshot::Snapshot;
 use crate::error::Result;
-use crate::index::{
-    dense_top_k, sparse_top_k, Bitset, DenseLeg, DenseParams, Filter, Leg, Scored, SparseQuery, SparseScorer,
-};
+use crate::index::{dense_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Leg, Scored, SparseQuery, SparseScorer};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -90,7 +88,7 @@ pub fn dense_leg(
             allowed: allowed.as_deref(),
         })
         .collect();
-    dense_top_k(&legs, query, DenseParams { dims: options.dims, ef: options.ef, mode: options.vectors }, depth)
+    dense_top_k(&legs, query, options.dense_params(depth), depth)
 }
 
 /// One ranking of candidates from both legs. With `group`, chunks first become documents in each leg, by their best

@@ -67,6 +67,8 @@ struct ModelInfo<'a> {
     dims: usize,
     layers: usize,
     max_tokens: usize,
+    /// Whether prefixes of its vectors are vectors.
+    matryoshka: bool,
     /// Memory of weights and buffers.
     bytes: usize,
 }
@@ -88,6 +90,7 @@ impl Model {
             dims: card.bert.hidden,
             layers: card.bert.layers,
             max_tokens: card.max_tokens,
+            matryoshka: card.matryoshka,
             bytes: self.0.memory_bytes(),
         })
     }

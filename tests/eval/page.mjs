@@ -80,7 +80,7 @@ async function run() {
   await db.add(documents, { onProgress });
   const seconds = (performance.now() - start) / 1000;
   const indexed = await db.stats();
-  if (job.compact) await db.compact();
+  if (job.compact) await db.compact({ onProgress });
   await db.close();
 
   db = await open(name, { ...job.open, worker, onProgress });
@@ -92,7 +92,7 @@ async function run() {
     limit: job.limit,
     onProgress: ({ pipeline, done, total }) => onProgress({ phase: pipeline, done, total }),
   });
-  const recall = job.compact && job.open.embedder ? await graphRecall(db, Object.keys(qrels).map((id) => queries[id])) : undefined;
+  const recall = job.graph && job.open.embedder ? await graphRecall(db, Object.keys(qrels).map((id) => queries[id])) : undefined;
   const { bytes, embedder, build, wasmMemory } = await db.stats();
   const any = Object.values(pipelines)[0];
   await db.close();

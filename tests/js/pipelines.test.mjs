@@ -9,6 +9,7 @@ const check = (name, expected) => test(name, () => assert.deepEqual(parsePipelin
 check("bm25", { mode: "sparse", sparse: "bm25" });
 check("tfidf", { mode: "sparse", sparse: "tfidf" });
 check("dense", { mode: "dense" });
+check("dense-binary", { mode: "dense", binary: true });
 check("dense@256", { mode: "dense", dims: 256 });
 check("hybrid-rrf", { mode: "hybrid", fusion: { method: "rrf" } });
 check("hybrid-rrf@128", { mode: "hybrid", fusion: { method: "rrf" }, dims: 128 });

@@ -17,8 +17,21 @@ pub struct WordHashes {
 
 impl WordHashes {
     pub fn new(digest: &str) -> WordHashes {
-        let info = EmbedderInfo { name: "word-hashes".into(), digest: digest.into(), dims: DIMS, max_tokens: 128 };
+        let info = EmbedderInfo {
+            name: "word-hashes".into(),
+            digest: digest.into(),
+            dims: DIMS,
+            max_tokens: 128,
+            matryoshka: false,
+        };
         WordHashes { info }
+    }
+
+    /// The same vectors, of a model that says that their prefixes stand for them.
+    #[allow(dead_code, reason = "not every test has models of both kinds")]
+    pub fn matryoshka(digest: &str) -> WordHashes {
+        let WordHashes { info } = WordHashes::new(digest);
+        WordHashes { info: EmbedderInfo { matryoshka: true, ..info } }
     }
 
     pub fn vector(text: &str) -> Vec<f32> {

@@ -15,12 +15,13 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
 
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
-  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, hybrid-rrf, hybrid-rrf@<dims>,
-                      hybrid-weighted, each also with +rerank
+  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, hybrid-rrf,
+                      hybrid-rrf@<dims>, hybrid-weighted, each also with +rerank
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
   --rerank-top N      hits that +rerank reranks, default 50
   --storage KIND      f32, f16, int8 (default) or binary
+  --rotation KIND     auto (default), none or pca; with @<dims> the collection is compacted, and so fitted, first
   --vectors KIND      auto (default), flat or hnsw, whose recall against an exact scan is then measured too
   --language L        language of the collection, default en
   --chunk SPEC        strategy[:size[:overlap]], as recursive:256:32; default: not chunked, cut at the model's maximum
@@ -43,6 +44,7 @@ const { values: options } = parseArgs({
     reranker: { type: "string", default: "ms-marco-MiniLM-L-12-v2" },
     "rerank-top": { type: "string", default: "50" },
     storage: { type: "string", default: "int8" },
+    rotation: { type: "string", default: "auto" },
     vectors: { type: "string", default: "auto" },
     language: { type: "string", default: "en" },
     chunk: { type: "string", default: "none" },
@@ -94,20 +96,25 @@ function job() {
   const limit = count("limit");
   const [strategy, size, overlap] = options.chunk.split(":");
   const device = oneOf("device", "wasm", "webgpu");
+  const pipelines = options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit);
+  const graph = options.vectors === "hnsw";
   return {
     open: {
       ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
       vectors: {
         storage: oneOf("storage", "f32", "f16", "int8", "binary"),
         index: oneOf("vectors", "auto", "flat", "hnsw"),
+        rotation: oneOf("rotation", "auto", "none", "pca"),
       },
       chunk: { strategy, ...(size && { size: Number(size) }), ...(overlap && { overlap: Number(overlap) }) },
       language: options.language,
       ...(device && { device }),
     },
-    // A graph that was asked for is built before the collection is closed.
-    compact: options.vectors === "hnsw",
-    pipelines: options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit),
+    // A graph that was asked for is built, and vectors of which only a part is compared are fitted for that, before
+    // the collection is closed.
+    compact: graph || (!lexical && pipelines.some((name) => name.includes("@"))),
+    graph,
+    pipelines,
     rerankTop: count("rerank-top"),
     ...(limit && { limit }),
   };

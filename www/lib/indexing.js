@@ -44,6 +44,7 @@ const PHASES = {
   commit: "Saving",
   merge: "Tidying up",
   graph: "Building the graph",
+  rotate: "Turning the vectors",
 };
 
 /**

@@ -99,6 +99,29 @@ proptest! {
         prop_assert!(k == 0 || missed.all(|it| it.2 - it.3 <= least.unwrap()));
     }
 
+    /// A first pass that keeps all of them gives what comparing in full gives; one that keeps few, the true scores of
+    /// those few.
+    #[test]
+    fn a_second_pass_compares_in_full(seed: u64, dims in 2usize..40, which in (0usize..3, 0usize..3), signs: bool) {
+        let mut random = Random(seed);
+        let config = with_vectors(dims, STORAGES[which.0], METRICS[which.1]);
+        let mut rows = |count| -> Vec<Vec<f32>> {
+            (0..count).map(|_| (0..dims).map(|_| random.normal()).collect()).collect()
+        };
+        let segments = [vectors_only(&config, 1, &rows(60)), vectors_only(&config, 2, &rows(40))];
+        let query = rows(1).remove(0);
+        let legs = [0, 1].map(|i| DenseLeg { segment: &segments[i], graph: None, allowed: None });
+        let ask = |params, k| dense_top_k(&legs, &query, params, k).unwrap();
+        let exact = ask(DenseParams::default(), 100);
+        let first = DenseParams { signs, dims: (!signs).then_some(dims / 2), ..DenseParams::default() };
+        let all = ask(DenseParams { rescore: Some(100), ..first }, 100);
+        prop_assert_eq!(&all, &exact);
+        let best: HashSet<(u32, u32)> = ask(first, 20).iter().map(|hit| (hit.segment, hit.chunk)).collect();
+        let few = ask(DenseParams { rescore: Some(20), ..first }, 5);
+        let expected = exact.iter().filter(|hit| best.contains(&(hit.segment, hit.chunk))).take(5);
+        prop_assert_eq!(few, expected.copied().collect::<Vec<_>>());
+    }
+
     #[test]
     fn any_k_gives_a_prefix_of_all(seed: u64, k in 0usize..50, which in (0usize..3, 0usize..3)) {
         let mut random = Random(seed);

@@ -22,7 +22,7 @@ pub use build::build_graph;
 
 use super::bitset::Bitset;
 use super::segment::Segment;
-use super::vectors::Probe;
+use super::vectors::{Probe, Scan};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use layers::Links;

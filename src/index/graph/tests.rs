@@ -122,7 +122,7 @@ fn another_segments_graph_is_refused() {
     assert_eq!(Graph::open(&bytes, &lexical).unwrap_err().kind, ErrorKind::InvalidInput);
     assert_eq!(graph_job(&lexical).unwrap_err().kind, ErrorKind::InvalidInput);
     let legs = [DenseLeg { segment: &changed, graph: Some(&graph), allowed: None }];
-    let params = DenseParams { ef: 1, mode: DenseMode::Hnsw, dims: None };
+    let params = DenseParams { ef: 1, mode: DenseMode::Hnsw, ..DenseParams::default() };
     assert_eq!(dense_top_k(&legs, &[1.0, 1.0], params, 1).unwrap_err().kind, ErrorKind::Internal);
 }
 

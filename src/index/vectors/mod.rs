@@ -13,12 +13,14 @@ mod blob;
 mod distance;
 mod probe;
 mod quantise;
+mod signs;
 
 pub use blob::{join_vectors, seal_vectors};
 #[cfg(feature = "neural")]
 pub(crate) use distance::Distance;
-pub(crate) use probe::Probe;
+pub(crate) use probe::{Probe, Scan};
 pub(crate) use quantise::VectorsBuilder;
+pub(crate) use signs::SignProbe;
 
 use crate::codec::Reader;
 use crate::error::{Error, Result};
@@ -122,6 +124,8 @@ pub(crate) struct Vectors {
     whole: Arc<Shape>,
     /// The shape of the prefix that was asked for last.
     prefix: Mutex<Option<Arc<Shape>>>,
+    /// The bits of the number of dimensions that was asked for last.
+    signs: Mutex<Option<Arc<signs::Signs>>>,
 }
 
 impl Vectors {
@@ -156,8 +160,8 @@ impl Vectors {
 
     fn new(config: VectorConfig, rows: Rows, scales: Vec<f32>, len: usize, fingerprint: u32) -> Vectors {
         let whole = Shape { dims: config.dims, factors: Vec::new(), squares: Vec::new() };
-        let (whole, prefix) = (Arc::new(whole), Mutex::new(None));
-        let mut vectors = Vectors { fingerprint, config, rows, scales, len, whole, prefix };
+        let (whole, prefix, signs) = (Arc::new(whole), Mutex::new(None), Mutex::new(None));
+        let mut vectors = Vectors { fingerprint, config, rows, scales, len, whole, prefix, signs };
         vectors.whole = Arc::new(vectors.measure(vectors.config.dims));
         vectors
     }
@@ -182,7 +186,8 @@ impl Vectors {
             Storage::Int8 => 1,
         };
         let shape = self.whole.factors.len() + self.whole.squares.len() + self.scales.len();
-        self.len * self.config.dims * each + shape * size_of::<f32>()
+        let signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |it| it.bytes());
+        self.len * self.config.dims * each + shape * size_of::<f32>() + signs
     }
 
     /// Where the first `dims` numbers of a row are.
@@ -233,17 +238,31 @@ impl Vectors {
         }
     }
 
+    /// The bits of the first `dims` dimensions, which are at least 1 and at most all.
+    fn signs(&self, dims: usize) -> Arc<signs::Signs> {
+        let mut kept = self.signs.lock().unwrap_or_else(PoisonError::into_inner);
+        match kept.as_ref() {
+            Some(signs) if signs.shape.dims == dims => signs.clone(),
+            _ => kept.insert(Arc::new(signs::Signs::of(self, self.shape(dims)))).clone(),
+        }
+    }
+
     /// The vector that a row stands for.
     pub fn vector(&self, row: usize) -> Vec<f32> {
-        let span = self.span(row, self.config.dims);
-        let factor = self.whole.factors[row];
-        let mut vector = match &self.rows {
-            Rows::F32(rows) => rows[span].to_vec(),
-            Rows::F16(rows) => widened(&rows[span]),
-            Rows::Int8(rows) => rows[span].iter().map(|&value| f32::from(value)).collect(),
-        };
-        vector.iter_mut().for_each(|value| *value *= factor);
+        let mut vector = vec![0.0; self.config.dims];
+        self.meant(row, self.whole.factors[row], &mut vector);
         vector
+    }
+
+    /// The first numbers of a row, as many as `out` takes, times `factor`.
+    fn meant(&self, row: usize, factor: f32, out: &mut [f32]) {
+        let span = self.span(row, out.len());
+        match &self.rows {
+            Rows::F32(rows) => out.copy_from_slice(&rows[span]),
+            Rows::F16(rows) => out.copy_from_slice(&widened(&rows[span])),
+            Rows::Int8(rows) => out.iter_mut().zip(&rows[span]).for_each(|(out, &value)| *out = f32::from(value)),
+        }
+        out.iter_mut().for_each(|value| *value *= factor);
     }
 }
 

@@ -27,6 +27,32 @@ pub(crate) struct Probe<'a> {
     square: f32,
 }
 
+/// What rows are compared with.
+pub(crate) trait Scan {
+    /// The score of one row; finite.
+    fn one(&self, row: usize) -> f32;
+
+    /// The scores of all rows, in order.
+    fn each(&self, visit: impl FnMut(usize, f32));
+}
+
+/// The first `dims` numbers of a query, of length 1 under the cosine.
+pub(super) fn prefix_of(vectors: &Vectors, query: &[f32], dims: Option<usize>) -> Result<Vec<f32>> {
+    let width = vectors.config.dims;
+    if query.len() != width {
+        return Err(Error::invalid(format!("a query of {} dimensions, vectors of {width}", query.len())));
+    }
+    let dims = dims.unwrap_or(width);
+    if dims == 0 || dims > width {
+        return Err(Error::invalid(format!("{dims} dimensions of {width}")));
+    }
+    check(query, limits::VECTOR_VALUE)?;
+    Ok(match vectors.config.metric {
+        Metric::Cosine => normalised(&query[..dims]),
+        Metric::Dot | Metric::Euclidean => query[..dims].to_vec(),
+    })
+}
+
 impl<'a> Probe<'a> {
     /// `dims`: how many leading dimensions count, all if `None`.
     ///
@@ -34,20 +60,8 @@ impl<'a> Probe<'a> {
     /// `InvalidInput` for a query of another width or with numbers that are not finite, and for `dims` outside
     /// 1..=width.
     pub fn new(vectors: &'a Vectors, query: &[f32], dims: Option<usize>) -> Result<Probe<'a>> {
-        let width = vectors.config.dims;
-        if query.len() != width {
-            return Err(Error::invalid(format!("a query of {} dimensions, vectors of {width}", query.len())));
-        }
-        let dims = dims.unwrap_or(width);
-        if dims == 0 || dims > width {
-            return Err(Error::invalid(format!("{dims} dimensions of {width}")));
-        }
-        check(query, limits::VECTOR_VALUE)?;
-        let prefix = &query[..dims];
-        let prefix = match vectors.config.metric {
-            Metric::Cosine => normalised(prefix),
-            Metric::Dot | Metric::Euclidean => prefix.to_vec(),
-        };
+        let prefix = prefix_of(vectors, query, dims)?;
+        let dims = prefix.len();
         let (query, factor) = match &vectors.rows {
             Rows::F32(_) | Rows::F16(_) => (Query::Float(prefix), 1.0),
             Rows::Int8(_) => {
@@ -78,9 +92,14 @@ impl<'a> Probe<'a> {
         }
     }
 
-    /// The score of one row; finite.
+    fn report(&self, block: Range<usize>, products: &[f32], visit: &mut impl FnMut(usize, f32)) {
+        block.zip(products).for_each(|(row, &product)| visit(row, self.score(row, product)));
+    }
+}
+
+impl Scan for Probe<'_> {
     #[inline]
-    pub fn one(&self, row: usize) -> f32 {
+    fn one(&self, row: usize) -> f32 {
         let span = self.vectors.span(row, self.shape.dims);
         let product = match (&self.query, &self.vectors.rows) {
             (Query::Float(query), Rows::F32(rows)) => dot_f32(query, &rows[span]),
@@ -92,8 +111,7 @@ impl<'a> Probe<'a> {
         self.score(row, product)
     }
 
-    /// The scores of all rows, in order.
-    pub fn each(&self, mut visit: impl FnMut(usize, f32)) {
+    fn each(&self, mut visit: impl FnMut(usize, f32)) {
         if self.shape.dims < self.vectors.config.dims {
             return (0..self.vectors.len).for_each(|row| visit(row, self.one(row)));
         }
@@ -114,9 +132,5 @@ impl<'a> Probe<'a> {
             }
             self.report(block, floats, &mut visit);
         }
-    }
-
-    fn report(&self, block: Range<usize>, products: &[f32], visit: &mut impl FnMut(usize, f32)) {
-        block.zip(products).for_each(|(row, &product)| visit(row, self.score(row, product)));
     }
 }

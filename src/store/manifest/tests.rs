@@ -27,7 +27,7 @@ fn blobs(entry: &SegmentEntry) -> Vec<(String, Vec<u8>)> {
 }
 
 fn model(name: &str, dims: usize) -> EmbedderInfo {
-    EmbedderInfo { name: name.into(), digest: "d1".into(), dims, max_tokens: 256 }
+    EmbedderInfo { name: name.into(), digest: "d1".into(), dims, max_tokens: 256, matryoshka: false }
 }
 
 fn extras<const N: usize>(list: [(BlobKind, u64, u64); N]) -> Extras {
@@ -87,8 +87,15 @@ fn any_entry() -> impl Strategy<Value = SegmentEntry> {
 }
 
 fn any_manifest() -> impl Strategy<Value = Manifest> {
-    let embedder = of(("\\PC*", "[0-9a-f]{64}", 1..=limits::VECTOR_DIMS, any::<u32>())
-        .prop_map(|(name, digest, dims, tokens)| EmbedderInfo { name, digest, dims, max_tokens: tokens as usize }));
+    let embedder = of(("\\PC*", "[0-9a-f]{64}", 1..=limits::VECTOR_DIMS, any::<u32>()).prop_map(
+        |(name, digest, dims, tokens)| EmbedderInfo {
+            name,
+            digest,
+            dims,
+            max_tokens: tokens as usize,
+            matryoshka: false,
+        },
+    ));
     let settings = proptest::collection::btree_map("\\PC*", any::<i64>(), 0..5).prop_map(|map| serde_json::json!(map));
     let encoder = ("\\PC*", "[0-9a-f]{64}").prop_map(|(name, digest)| EncoderInfo { name, digest });
     let encoders = proptest::collection::btree_map(proptest::sample::select(&BlobKind::ALL[..]), encoder, 0..3);
