@@ -108,7 +108,7 @@ fn a_damaged_file_is_refused_and_leaves_nothing_behind() {
         refuse(&bad);
     }
     refuse(&[file.clone(), vec![0]].concat());
-    println!("archive: {cases} damaged files refused");
+    println!("harness: archive: {cases} damaged files refused");
     let empty = block_on(Engine::open(Box::new(MemoryStore::new()), Wanted::default())).unwrap();
     let nothing = Host::new().run(async |services| empty.export(services, &mut |_| Ok(())).await);
     assert_eq!(nothing.unwrap_err().kind, ErrorKind::InvalidInput);

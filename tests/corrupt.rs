@@ -145,7 +145,7 @@ fn no_damage_makes_a_panic_or_a_wrong_answer() {
     }
     let Tally { cases, panics, wrong } = tally;
     println!(
-        "corruption: {cases} cases over {} blobs of {total} bytes, {panics} panics, {wrong} wrong answers",
+        "harness: truncations and bit flips: {cases} over {} blobs of {total} bytes, {panics} panics, {wrong} wrong answers",
         blobs.len()
     );
     assert!(cases >= 20_000, "{cases}");
@@ -191,7 +191,7 @@ fn sections_of_another_segment_are_noticed_behind_good_checksums() {
             }
         }
     }
-    println!("swapped sections: {cases} cases, 0 wrong answers");
+    println!("harness: swapped sections: {cases} cases, 0 wrong answers");
     assert!(cases >= 15, "{cases}");
 }
 
@@ -226,5 +226,5 @@ fn repair_makes_any_damaged_collection_whole() {
             cases += 1;
         }
     }
-    println!("repair: {cases} damaged collections made whole");
+    println!("harness: repair: {cases} damaged collections made whole");
 }

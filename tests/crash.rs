@@ -168,7 +168,10 @@ fn after_a_crash_at_any_point_the_state_is_one_that_was_committed() {
             }
         }
     }
-    println!("crash points: {points} over {} generations; states other than before or after: {other}", history.len());
+    println!(
+        "harness: crash points: {points} over {} generations, states other than before or after: {other}",
+        history.len()
+    );
     assert!(points >= 500 && history.len() > 40, "{points} {}", history.len());
     assert_eq!(other, 0);
 }

@@ -90,7 +90,7 @@ fn fuzz(name: &str, seeds: &[Vec<u8>], framed: bool, use_it: impl Fn(&[u8]) -> R
             Err(_) => panic!("{name} panicked at execution {execution}"),
         }
     }
-    println!("fuzz {name}: {} executions, {taken} taken, 0 crashes", executions());
+    println!("harness: fuzz {name}: {} executions, {taken} taken, 0 crashes", executions());
 }
 
 /// A small collection with everything in it.

@@ -10,7 +10,7 @@ mod library;
 
 use host::{Host, WordHashes};
 use library::{document, open, Random};
-use nearfield::engine::{Engine, Reembedding};
+use nearfield::engine::{Engine, ListOptions, Reembedding};
 use nearfield::index::{Document, MetaValue};
 use nearfield::pace::Unpaced;
 use nearfield::store::MemoryStore;
@@ -72,7 +72,8 @@ impl Pair {
                 self.expect(found == known, "get");
             }
             65..80 => self.search_word(random),
-            80..88 => self.search_shelf(random),
+            80..86 => self.search_shelf(random),
+            86..88 => self.list(random),
             88..94 => drop(self.host().run(async |services| self.engine.maintain(services).await).unwrap()),
             94 => self.host().run(async |services| self.engine.compact(services).await).unwrap(),
             95..97 => self.reembed(random),
@@ -111,6 +112,26 @@ impl Pair {
         self.expect(found == known, "shelf");
     }
 
+    /// All documents of a shelf or of the collection, page after page.
+    fn list(&mut self, random: &mut Random) {
+        let shelf = (random.below(2) == 0 && !self.documents.is_empty()).then(|| random.below(7) as f64);
+        let filter = shelf.map(|shelf| json!({ "shelf": shelf }));
+        let (limit, mut after, mut found) = (Some(1 + random.below(40)), String::new(), Vec::new());
+        loop {
+            let page = block_on(self.engine.list(&ListOptions { after, limit, filter: filter.clone() })).unwrap();
+            found.extend(page.documents.into_iter().map(|listed| (listed.id, listed.meta)));
+            match page.next {
+                Some(next) => after = next,
+                None => break,
+            }
+        }
+        let on =
+            |known: &&Document| shelf.is_none_or(|shelf| known.meta.get("shelf") == Some(&MetaValue::Number(shelf)));
+        let known = self.documents.values().filter(on);
+        let known: Vec<_> = known.map(|known| (known.id.clone(), known.meta.clone())).collect();
+        self.expect(found == known, "list");
+    }
+
     /// Some steps towards another model; now and then all of them.
     fn reembed(&mut self, random: &mut Random) {
         let next = if self.model == "a" { "b" } else { "a" };
@@ -143,6 +164,6 @@ fn a_collection_is_a_map_that_can_be_searched() {
         pair.expect(report.ok && report.documents == pair.documents.len(), "verify");
         mismatches += pair.mismatches;
     }
-    println!("random operations: {done}, mismatches: {mismatches}");
+    println!("harness: random operations: {done}, mismatches: {mismatches}");
     assert_eq!((done, mismatches), (steps, 0));
 }

@@ -8,6 +8,7 @@
 
 mod archive;
 mod hits;
+mod list;
 mod load;
 mod maintain;
 mod pages;
@@ -27,6 +28,7 @@ mod write;
 
 pub use archive::Importer;
 pub use hits::{Content, Explanation, Hit};
+pub use list::{ListOptions, Listed, Listing};
 pub use maintain::Maintenance;
 pub use read::Found;
 pub use reembed::Reembedding;

@@ -159,6 +159,12 @@ impl Catalog {
         self.order.get(at).copied()
     }
 
+    /// Documents in ascending order of their ids, from the first whose id comes after `id`.
+    pub fn after(&self, id: &str) -> &[u32] {
+        let start = self.order.partition_point(|&doc| self.ids.get(doc as usize) <= id);
+        &self.order[start..]
+    }
+
     /// The values of `$id`, `$title` or `$url`.
     pub fn built_in(&self, field: &str) -> Option<&Strings> {
         match field {

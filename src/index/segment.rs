@@ -215,6 +215,11 @@ impl Segment {
         self.catalog.find(id)
     }
 
+    /// Documents in ascending order of their ids, from the first whose id comes after `id`; "" comes before all.
+    pub fn docs_after(&self, id: &str) -> &[u32] {
+        self.catalog.after(id)
+    }
+
     /// # Errors
     /// `Internal` for an ordinal that does not exist.
     pub fn chunk(&self, chunk: u32) -> Result<ChunkRef<'_>> {

@@ -5,7 +5,7 @@ import { invalid, NearfieldError } from "./errors.js";
 import { isCustom } from "./own-embedder.js";
 import { askToPersist, persisted } from "./persist.js";
 import type { Setup } from "./protocol.js";
-import { checkCall, checkEmbedder, checkProgress, checkReembed, checkSearch } from "./schema.js";
+import { checkCall, checkEmbedder, checkList, checkProgress, checkReembed, checkSearch } from "./schema.js";
 import { embedderSetup, engineSetup, withoutUndefined } from "./setup.js";
 import { slices } from "./slices.js";
 import { requireWorkers } from "./spawn.js";
@@ -14,6 +14,8 @@ import type {
   CallOptions,
   Document,
   Embedder,
+  ListOptions,
+  ListResult,
   Meta,
   OpenOptions,
   ProgressOptions,
@@ -101,6 +103,23 @@ export class Collection {
   async get(id: string, options: CallOptions = {}): Promise<Document | undefined> {
     checkCall(options, "options");
     return this.#client.call("get", [textArgument(id, "id")], options);
+  }
+
+  /**
+   * What is in the collection, ascending by id (by code points), a page at a time and without texts.
+   *
+   * @example
+   * let next;
+   * do {
+   *   const page = await db.list({ after: next, filter: { lang: "en" } });
+   *   show(page.documents);
+   *   next = page.next;
+   * } while (next !== undefined);
+   */
+  async list(options: ListOptions = {}): Promise<ListResult> {
+    checkList(options, "options");
+    const { signal, ...wanted } = options;
+    return this.#client.call("listDocuments", [withoutUndefined(wanted)], { signal });
   }
 
   /** Replaces the metadata of a document, without embedding it again. Throws NotFound. */

@@ -15,6 +15,9 @@ import type { Instance, Role } from "./wasm.js";
 const LARGE_EMBED = 16_000;
 const LARGE_RERANK = 6_000;
 
+/** Texts that are embedded here between two reports. */
+const AT_ONCE = 64;
+
 /** Milliseconds in which a pool worker must be ready. Its script is in the cache and its module compiled. */
 const START_LIMIT = 15_000;
 
@@ -56,19 +59,35 @@ export class Compute {
     return held;
   }
 
-  /** Rows of vectors, joined, in the order of the texts. */
-  async embed(held: HeldModel, texts: string[], role: Role, signal: AbortSignal, report?: Report): Promise<Float32Array> {
+  /** Rows of vectors, joined, in the order of the texts; `embedded` hears how many are done. */
+  async embed(
+    held: HeldModel,
+    texts: string[],
+    role: Role,
+    signal: AbortSignal,
+    report?: Report,
+    embedded: (texts: number) => void = () => {},
+  ): Promise<Float32Array> {
     const lengths = texts.map((text) => text.length);
     if (role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
       const { info } = await held.bundle(signal, report);
+      let done = 0;
       const spread = await this.#spread(lengths, info.dims, signal, false, async (helper, job) => {
         const key = await this.#give(helper, held, signal, report);
-        return helper.peer.call("embed", [key, pick(texts, job), role], { signal });
+        const part = await helper.peer.call("embed", [key, pick(texts, job), role], { signal });
+        embedded((done += job.length));
+        return part;
       });
       if (spread) return spread;
     }
     const model = await held.model(signal, report);
-    return this.#counted(model, () => model.embed(texts, role, () => pause(signal)));
+    const rows: Float32Array[] = [];
+    for (let at = 0; at < texts.length; at += AT_ONCE) {
+      const some = texts.slice(at, at + AT_ONCE);
+      rows.push(await this.#counted(model, () => model.embed(some, role, () => pause(signal))));
+      embedded(at + some.length);
+    }
+    return rows.length === 1 ? rows[0]! : joined(rows);
   }
 
   /** One score for each text, in order. */
@@ -186,6 +205,16 @@ export class Compute {
     this.#counts.set(model, now);
     return result;
   }
+}
+
+function joined(parts: Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 const pick = (texts: string[], job: number[]): string[] => job.map((index) => texts[index]!);

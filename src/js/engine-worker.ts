@@ -9,7 +9,8 @@ import type { CustomEmbedder, EngineMethods, HostMethods, ModelSource, Runtime, 
 import { Peer, Transfer, type CallContext, type Handlers, type Port } from "./rpc.js";
 import { leastCosine } from "./self-check.js";
 import { requireFull, Session } from "./session.js";
-import type { ChunkOptions, Document, Meta, RepairReport, Stats, VerifyReport } from "./types.js";
+import type { Slice } from "./slices.js";
+import type { ChunkOptions, Document, ListOptions, Meta, RepairReport, Stats, VerifyReport } from "./types.js";
 import { compile, instantiate, type Instance, type Role } from "./wasm.js";
 import { announceDestruction } from "./tabs.js";
 import { PATIENCE, Writer } from "./writer.js";
@@ -37,9 +38,11 @@ class EngineWorker {
       this.#session = await Session.open(setup, wasm, await this.#computing(), this.host, context);
       return { storage: this.#session.storage };
     },
-    stage: (_, batch: number, documents: Document[]) => {
+    stage: (_, batch: number, slice: Slice) => {
       const staged = this.#staged.get(batch) ?? [];
-      for (const document of documents) staged.push(document);
+      const last = staged.at(-1);
+      if (typeof slice !== "string") for (const document of slice) staged.push(document);
+      else if (last) last.text += slice;
       this.#staged.set(batch, staged);
     },
     unstage: (_, batch: number) => {
@@ -53,6 +56,7 @@ class EngineWorker {
     },
     delete: (context, ids: string[]) => this.#collection.delete(context, ids),
     get: (context, id: string) => this.#collection.get(context, id),
+    listDocuments: (context, options: ListOptions) => this.#collection.list(context, options),
     updateMeta: (context, id: string, meta: Meta) => this.#collection.updateMeta(context, id, meta),
     search: (context, request: SearchRequest) => this.#collection.search(context, request),
     stats: (context) => this.#stats(context),

@@ -2,7 +2,8 @@
 // its pool over a port of their own, which the page made.
 
 import type { Bundle } from "./models.js";
-import type { Chunk, ChunkOptions, Document, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
+import type { Slice } from "./slices.js";
+import type { Chunk, ChunkOptions, Document, ListOptions, ListResult, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
 import type { Build, Compiled, Role } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
@@ -50,11 +51,12 @@ export interface EngineMethods {
   configure(runtime: Runtime): void;
   open(setup: Setup): { storage: Stats["storage"] };
   /** Documents for a following `add`, in slices, so that no single message is large. */
-  stage(batch: number, documents: Document[]): void;
+  stage(batch: number, slice: Slice): void;
   unstage(batch: number): void;
   add(batch: number): { added: number };
   delete(ids: string[]): number;
   get(id: string): Document | undefined;
+  listDocuments(options: ListOptions): ListResult;
   updateMeta(id: string, meta: Meta): void;
   search(request: SearchRequest): SearchResult;
   stats(): Stats;

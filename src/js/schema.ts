@@ -79,6 +79,8 @@ export const checkProgress = isShape(progress);
 export const checkImport = isShape({ ...progress, worker: isFunction });
 export const checkReembed = isShape({ ...progress, models: runtime.models });
 
+export const checkList = isShape({ ...call, after: isString, limit: isPositive, filter: isPlain });
+
 const weight = isNumber(0);
 
 export const checkSearch = isShape({

@@ -10,7 +10,7 @@ import { fetchPublished } from "./published.js";
 import { checkRoom } from "./room.js";
 import type { CallContext, Peer } from "./rpc.js";
 import { Tabs } from "./tabs.js";
-import type { Document, Meta, ProgressEvent } from "./types.js";
+import type { Document, ListOptions, Meta, ProgressEvent } from "./types.js";
 import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
 import { PATIENCE, Writer, type Turn } from "./writer.js";
 
@@ -30,6 +30,8 @@ interface Running {
   tokens: number;
   committed: number;
   memo: Map<string, number> | undefined;
+  /** Of its progress. */
+  last?: EngineProgress;
   /** The model that it works with. */
   model: Model;
 }
@@ -43,6 +45,9 @@ interface Model {
 
 /** Milliseconds for which a published collection is believed to be the newest; what is missing is noticed at once. */
 const PUBLISHED_FOR = 60_000;
+
+/** Texts that an embedder of the caller's is asked for at once. */
+const OWN_BATCH = 256;
 
 /** How a call is run. */
 interface Manner {
@@ -119,6 +124,7 @@ export class Session {
   updateMeta = (context: CallContext, id: string, meta: Meta) =>
     this.#write(context, (call) => this.#engine.updateMeta(call, id, meta));
 
+  list = (context: CallContext, options: ListOptions) => this.#read(context, (call) => this.#engine.list(call, options));
   get = (context: CallContext, id: string) => this.#read(context, (call) => this.#engine.get(call, id));
   stats = (context: CallContext) => this.#read(context, (call) => this.#engine.stats(call));
   verify = (context: CallContext) => this.#read(context, (call) => this.#engine.verify(call));
@@ -287,10 +293,23 @@ export class Session {
     };
   }
 
-  async #embed({ context, model }: Running, texts: string[], role: Role): Promise<Float32Array> {
+  async #embed(running: Running, texts: string[], role: Role): Promise<Float32Array> {
+    const { context, model } = running;
     const { signal, progress } = context;
-    if (model.held) return this.#compute.embed(model.held, texts, role, signal, progress);
-    return this.#host.call("embed", [model.info?.digest ?? "", texts, role], { signal });
+    // One large document may be all that a batch holds: its chunks tell how far it is.
+    const embedded = (done: number) => {
+      const { last } = running;
+      if (role === "passage" && last) this.#progress(running, last, { done, total: texts.length });
+    };
+    if (model.held) return this.#compute.embed(model.held, texts, role, signal, progress, embedded);
+    const rows = new Float32Array(texts.length * (model.info?.dims ?? 0));
+    for (let at = 0; at < texts.length; at += OWN_BATCH) {
+      const some = texts.slice(at, at + OWN_BATCH);
+      const part = await this.#host.call("embed", [model.info?.digest ?? "", some, role], { signal });
+      rows.set(part, at * (model.info?.dims ?? 0));
+      embedded(at + some.length);
+    }
+    return rows;
   }
 
   /** Building takes up to minutes and needs nothing but the job, so others may write meanwhile. */
@@ -314,14 +333,16 @@ export class Session {
     return Float32Array.from(texts, (text) => memo.get(text)!);
   }
 
-  #progress(running: Running, { phase, done, total, committed }: EngineProgress): void {
+  #progress(running: Running, latest: EngineProgress, chunks?: ProgressEvent["chunks"]): void {
+    running.last = latest;
+    const { phase, done, total, committed } = latest;
     const { context, started, tokens } = running;
     if (committed !== undefined && committed > running.committed) {
       running.committed = committed;
       this.#tabs?.announce();
     }
     const rate = (this.#compute.tokens - tokens) / ((performance.now() - started) / 1000);
-    const event: ProgressEvent = { phase, unit: "documents", done, total, committed };
+    const event: ProgressEvent = { phase, unit: "documents", done, total, committed, ...(chunks && { chunks }) };
     context.progress(rate > 0 ? { ...event, tokensPerSecond: Math.round(rate) } : event);
   }
 }

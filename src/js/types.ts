@@ -31,6 +31,8 @@ export interface ProgressEvent {
   total: number | undefined;
   /** Documents of this call that are safe, whatever happens next. */
   committed?: number | undefined;
+  /** While a batch is embedded: its chunks, and how many have their vectors. Tells how far a large document is. */
+  chunks?: { done: number; total: number } | undefined;
   /** Speed of embedding since the call began. */
   tokensPerSecond?: number | undefined;
 }
@@ -58,7 +60,7 @@ export interface Embedder {
   maxTokens?: number | undefined;
   /** Whether the first dimensions of its vectors stand for the whole: then they are never turned by themselves. */
   matryoshka?: boolean | undefined;
-  /** One vector of `dims` finite numbers for each text, in order: as rows, or as one array with the rows joined. */
+  /** One vector of `dims` finite numbers for each of at most 256 texts, in order: as rows, or as one array with the rows joined. */
   embed(
     texts: string[],
     role: "query" | "passage",
@@ -202,6 +204,31 @@ export interface SearchOptions extends ProgressOptions {
   explain?: boolean | undefined;
   /** False: hits have `id`, `chunk` and `score` only, and no text is read. Default true. */
   text?: boolean | undefined;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Only documents whose ids come after this one. Default: from the beginning. */
+  after?: string | undefined;
+  /** Documents of one answer. Default 100, at most 10,000. */
+  limit?: number | undefined;
+  /** Only documents that match. A field that no document has is an error. */
+  filter?: Filter | undefined;
+}
+
+/** A document without its text. */
+export interface ListedDocument {
+  id: string;
+  title?: string | undefined;
+  url?: string | undefined;
+  meta: Meta;
+  /** Chunks that it was cut into. */
+  chunks: number;
+}
+
+export interface ListResult {
+  documents: ListedDocument[];
+  /** What to pass as `after` for the next ones; undefined when these were the last. */
+  next?: string | undefined;
 }
 
 export interface Hit {

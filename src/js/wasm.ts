@@ -3,7 +3,7 @@
 import * as glue from "#wasm";
 import { NearfieldError } from "./errors.js";
 import { HAS_RELAXED, moduleUrl } from "./modules.js";
-import type { Chunk, Document, ModelInfo, SearchResult } from "./types.js";
+import type { Chunk, Document, ListResult, ModelInfo, SearchResult } from "./types.js";
 
 /** Hands control back to the event loop where that is due; rejects when the call was aborted. */
 export type Pause = () => Promise<void> | undefined;
@@ -56,6 +56,7 @@ export interface WasmEngine {
   add(call: number, documents: Document[]): Promise<{ added: number }>;
   delete(call: number, ids: string[]): Promise<number>;
   get(call: number, id: string): Promise<Document | undefined>;
+  list(call: number, options: object): Promise<ListResult>;
   updateMeta(call: number, id: string, meta: object): Promise<void>;
   search(call: number, query: string, options: object): Promise<SearchResult>;
   stats(call: number): Promise<Record<string, unknown>>;

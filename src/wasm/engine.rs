@@ -5,7 +5,7 @@ use super::error::{from_json, parse, parse_json, to_js, JsResult};
 use super::hooks::{fetcher, Hooks, Host, HostEmbedder};
 use crate::adapters::http::HttpStore;
 use crate::adapters::indexeddb::IndexedDbStore;
-use crate::engine::{Engine as Core, GraphBuilder, Incoming, Maintenance, Progress, Services, Wanted};
+use crate::engine::{Engine as Core, GraphBuilder, Incoming, ListOptions, Maintenance, Progress, Services, Wanted};
 use crate::error::Result;
 use crate::index::Meta;
 use crate::model::{Embedder, EmbedderInfo};
@@ -96,6 +96,11 @@ impl Engine {
             Some(document) => to_js(&document),
             None => Ok(JsValue::UNDEFINED),
         }
+    }
+
+    pub async fn list(&self, _call: u32, options: JsValue) -> JsResult<JsValue> {
+        let options: ListOptions = parse_json(options, "list options")?;
+        to_js(&self.core.list(&options).await?)
     }
 
     #[wasm_bindgen(js_name = updateMeta)]

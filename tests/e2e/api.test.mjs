@@ -278,3 +278,47 @@ test("chunking alone", async () => {
 });
 
 test("nothing went wrong on the page itself", () => assert.deepEqual(browser.problems, []));
+
+test("documents are listed by id, a page at a time", async () => {
+  const outcome = await page.evaluate(async () => {
+    const db = await t.open("listed", { storage: "memory" });
+    await db.add(t.documents(250).map((document, i) => ({ ...document, title: `Title ${i}` })));
+    await db.add([{ id: "d7", text: "Replaced.", url: "/seven" }]);
+    await db.delete("d8");
+    const ids = [];
+    const sizes = [];
+    let next;
+    do {
+      const { documents, next: more } = await db.list({ after: next });
+      sizes.push(documents.length);
+      ids.push(...documents.map(({ id }) => id));
+      next = more;
+    } while (next !== undefined);
+    const seven = (await db.list({ after: "d69", limit: 1 })).documents[0];
+    const even = await db.list({ filter: { even: true }, limit: 200 });
+    const unknown = await t.failure(db.list({ filter: { evne: true } }));
+    const wrong = await t.failure(db.list({ filtre: {} }));
+    const known = Array.from({ length: 250 }, (_, i) => `d${i}`).filter((id) => id !== "d8").sort();
+    await db.close();
+    return { same: ids.join() === known.join(), sizes, seven, even: even.documents.length, next: even.next, codes: [unknown.code, wrong.code] };
+  });
+  assert.ok(outcome.same);
+  assert.deepEqual(outcome.sizes, [100, 100, 49]);
+  assert.deepEqual(outcome.seven, { id: "d7", url: "/seven", meta: {}, chunks: 1 });
+  assert.deepEqual([outcome.even, outcome.next, outcome.codes], [124, undefined, ["InvalidInput", "InvalidInput"]]);
+});
+
+test("progress tells how far one large document is", async () => {
+  const { events, added, back } = await page.evaluate(async () => {
+    const db = await t.open("long", { embedder: t.embedder, storage: "memory" });
+    const text = "The cat sat in the sun and drank tea.\n\n".repeat(40_000);
+    const events = [];
+    const { added } = await db.add([{ id: "long", text }], { onProgress: ({ chunks }) => chunks && events.push(chunks) });
+    const back = (await db.get("long")).text.length === text.length;
+    await db.close();
+    return { events, added, back };
+  });
+  assert.ok(added === 1 && back);
+  assert.ok(events.length > 3 && events.every(({ done, total }, i) => total === events[0].total && done > (events[i - 1]?.done ?? 0)), JSON.stringify(events));
+  assert.equal(events.at(-1).done, events.at(-1).total);
+});

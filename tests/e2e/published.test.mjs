@@ -58,7 +58,7 @@ after(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-test("the project's own documents, searched by URL", async (context) => {
+test("the project's own documents, searched by URL", async () => {
   fetched = [];
   const outcome = await page.evaluate(async () => {
     const db = await t.open(new URL("/published/", location.href));
@@ -72,8 +72,7 @@ test("the project's own documents, searched by URL", async (context) => {
   const blobs = join(folder, "site", "blobs");
   const sizes = await Promise.all((await readdir(blobs)).map(async (name) => (await stat(join(blobs, name))).size));
   const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
-  context.diagnostic(`first lexical hit after ${first} of ${total} bytes in ${fetched.length} requests`);
-  console.log(`first lexical hit after ${first} of ${total} bytes in ${fetched.length} requests`);
+  console.log(`harness: first lexical hit after ${first} of ${total} bytes in ${fetched.length} requests`);
   assert.equal(outcome.storage, "http");
   assert.ok(outcome.documents >= 4 && outcome.broken.length === 0);
   assert.match(outcome.hit.url, /^\/docs\/[A-Z]+\.html$/);

@@ -63,9 +63,9 @@ test("five tabs write and read one collection, and one of them is closed while i
 
 const KILLS = process.env.NEARFIELD_LONG ? 500 : 50;
 
-test("a worker is killed at fifty random moments, and every acknowledged document is there each time", async (context) => {
-  const outcome = await page.evaluate(async (kills) => {
-    let seed = 12345;
+test("a worker is killed at fifty random moments, and every acknowledged document is there each time", async () => {
+  const seed = Number(process.env.NEARFIELD_SEED ?? Date.now() % 1_000_000);
+  const outcome = await page.evaluate(async ({ kills, seed }) => {
     const random = (below) => ((seed = (seed * 1103515245 + 12345) % 2147483648), seed % below);
     const acknowledged = new Set();
     const moments = { before: 0, between: 0, after: 0 };
@@ -97,11 +97,9 @@ test("a worker is killed at fifty random moments, and every acknowledged documen
     }
     await t.destroy("killed", { worker: t.worker });
     return { missing, moments, acknowledged: acknowledged.size };
-  }, KILLS);
+  }, { kills: KILLS, seed });
   const { before, between, after } = outcome.moments;
-  const line = `${KILLS} kills: ${before} before the first commit, ${between} between commits, ${after} after the last; ${outcome.acknowledged} documents acknowledged, ${outcome.missing} missing`;
-  context.diagnostic(line);
-  console.log(line);
+  console.log(`harness: seed ${seed}, ${KILLS} kills: ${before} before the first commit, ${between} between commits, ${after} after the last; ${outcome.acknowledged} documents acknowledged, ${outcome.missing} missing`);
   assert.equal(outcome.missing, 0);
   assert.ok(before + between > KILLS / 10, JSON.stringify(outcome.moments));
 });

@@ -67,6 +67,17 @@ test("slices are small, in order, and hold everything", () => {
   const documents = Array.from({ length: 1200 }, (_, i) => ({ id: String(i), text: "x".repeat(i % 100 === 0 ? 200_000 : 10) }));
   const parts = [...slices(documents)];
   assert.deepEqual(parts.flat(), documents);
-  assert.ok(parts.every((part) => part.length === 1 || part.reduce((n, { text }) => n + text.length, 0) <= 1 << 18));
+  assert.ok(parts.every((part) => part.reduce((n, { text }) => n + text.length, 0) <= 1 << 18));
   assert.deepEqual([...slices([])], [[]]);
+});
+
+test("a text longer than a slice comes in parts", () => {
+  const documents = [{ id: "a", text: "a" }, { id: "long", text: "0123456789".repeat(100_000) }, { id: "b", text: "b" }];
+  const back = [];
+  for (const part of slices(documents)) {
+    if (typeof part === "string") back.at(-1).text += part;
+    else back.push(...part);
+    assert.ok(typeof part !== "string" || part.length <= 1 << 18);
+  }
+  assert.deepEqual(back, documents);
 });

@@ -13,13 +13,16 @@ export function cargoCounts({ code, output }) {
   return settled({ passed, failed }, code);
 }
 
-/** Counts of Node's test runner, in its `tap` or `spec` form. Nothing may be skipped. */
-export function nodeCounts({ code, output }) {
+/** Counts of Node's test runner, in its `tap` or `spec` form. Nothing may be skipped, but what a pattern leaves out. */
+export function nodeCounts({ code, output }, { pattern = false } = {}) {
   const sums = {};
   for (const [, kind, count] of plain(output).matchAll(node)) sums[kind] = (sums[kind] ?? 0) + Number(count);
   const { pass = 0, fail = 0, cancelled = 0, skipped = 0, todo = 0 } = sums;
-  return settled({ passed: pass, failed: fail + cancelled + skipped + todo }, code);
+  return settled({ passed: pass, failed: fail + cancelled + todo + (pattern ? 0 : skipped) }, code);
 }
+
+/** What tests say of themselves that a person wants to see at the end: how many crashes, damages, kills were tried. */
+export const harnessLines = (output) => [...plain(output).matchAll(/^.*?\bharness: (.+)$/gm)].map(([, line]) => line.trim());
 
 /** A check that has no counts of its own, such as a formatter: one test. */
 export function checkCounts({ code }) {

@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { audit } from "./audit.mjs";
 import { find } from "./browsers.mjs";
 import { build } from "./build.mjs";
-import { cargoCounts, checkCounts, nodeCounts } from "./counts.mjs";
+import { cargoCounts, checkCounts, harnessLines, nodeCounts } from "./counts.mjs";
 import { typeCheck } from "./package.mjs";
 import { cache, models, root } from "./paths.mjs";
 import { duration, run } from "./process.mjs";
@@ -119,13 +119,16 @@ async function stage(name, job, count) {
   console.log(`\n=== ${name} ===`);
   const start = Date.now();
   let counts;
+  let lines = [];
   try {
-    counts = count(await job());
+    const result = await job();
+    counts = count(result, { pattern: options.match !== undefined });
+    lines = harnessLines(result.output ?? "");
   } catch (error) {
     console.error(error.message);
     counts = { passed: 0, failed: 1 };
   }
-  return { name, ...counts, took: Date.now() - start };
+  return { name, ...counts, lines, took: Date.now() - start };
 }
 
 async function main() {
@@ -148,6 +151,8 @@ async function main() {
     for (const [name, job, count] of runner.stages) results.push(await stage(name, job, count));
   }
 
+  console.log("\n=== harnesses ===");
+  for (const line of results.flatMap(({ lines }) => lines)) console.log(line);
   console.log("\n=== summary ===");
   for (const { name, passed, failed, took } of results) {
     console.log(`${name.padEnd(44)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed  ${duration(took)}`);

@@ -1,0 +1,153 @@
+// A collection of fifty thousand chunks with vectors and a graph: what it costs to open, to search, to add to and to
+// rewrite. Memory and bytes are limits; times are printed, not judged, since other work may share the machine.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { openApi } from "./support/api.mjs";
+
+const CHUNKS = 50_000;
+const MEGABYTE = 2 ** 20;
+
+let browser;
+let page;
+
+before(async () => {
+  browser = await openApi();
+  page = browser.page;
+  page.setDefaultTimeout(0);
+  await page.evaluate(prepare);
+});
+
+after(async () => {
+  await browser?.close();
+});
+
+/** Runs in the page: documents of one chunk each, words by Zipf's law, and vectors in clusters, all from seeds. */
+function prepare() {
+  const generator = (seed) => () => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0), seed / 2 ** 32);
+  const DIMS = 384;
+  const centres = Array.from({ length: 200 }, (_, seed) => {
+    const next = generator(seed + 1);
+    return Float32Array.from({ length: DIMS }, () => next() - 0.5);
+  });
+  const embed = (texts) => {
+    const rows = new Float32Array(texts.length * DIMS);
+    texts.forEach((text, at) => {
+      const number = Number(/\d+/.exec(text)[0]);
+      const next = generator(number + 1000);
+      const centre = centres[number % centres.length];
+      for (let i = 0; i < DIMS; i++) rows[at * DIMS + i] = centre[i] + 0.6 * (next() - 0.5);
+    });
+    return rows;
+  };
+  const next = generator(7);
+  const words = (count) => Array.from({ length: count }, () => `w${Math.floor(30_000 ** next()).toString(36)}`).join(" ");
+  const documents = (from, count) => Array.from({ length: count }, (_, i) => ({ id: `d${from + i}`, text: `${from + i} ${words(100)}` }));
+  const open = () => t.open("large", { embedder: { name: "clusters", dims: DIMS, embed }, chunk: { strategy: "none" }, workers: 1 });
+
+  /** Name and bytes of everything that is stored. */
+  const stored = async () => {
+    const database = await new Promise((resolve) => (indexedDB.open("nearfield:large").onsuccess = ({ target }) => resolve(target.result)));
+    const transaction = database.transaction(["sizes", "meta"]);
+    const ask = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+    const sizes = transaction.objectStore("sizes");
+    const [names, bytes, manifest] = await Promise.all([ask(sizes.getAllKeys()), ask(sizes.getAll()), ask(transaction.objectStore("meta").get("manifest"))]);
+    database.close();
+    return { blobs: new Map(names.map((name, at) => [name, bytes[at]])), manifest: manifest.byteLength };
+  };
+
+  /** Asks one query after the other while `work` runs; the longest answer, and how many there were. */
+  const asking = async (db, options, work) => {
+    let running = true;
+    const times = [];
+    const ask = async () => {
+      while (running) {
+        const start = performance.now();
+        await db.search(`${times.length} ${words(3)}`, options);
+        times.push(performance.now() - start);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+    };
+    const asked = ask();
+    await work();
+    running = false;
+    await asked;
+    times.sort((a, b) => a - b);
+    return { queries: times.length, median: times[times.length >> 1], longest: times.at(-1) };
+  };
+  window.large = { documents, open, stored, asking };
+}
+
+const ms = (number) => `${number.toFixed(1)} ms`;
+const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
+
+test("fifty thousand chunks within 400 MB, and ten more in less than 1 MB", async () => {
+  const grown = await page.evaluate(async (chunks) => {
+    const { documents, open } = large;
+    const db = await open();
+    const start = performance.now();
+    for (let at = 0; at < chunks; at += 5000) await db.add(documents(at, 5000));
+    const added = performance.now() - start;
+    await db.compact();
+    const { segments, chunks: count, wasmMemory } = await db.stats();
+    await db.close();
+    return { added, compacted: performance.now() - start - added, segments, count, wasmMemory };
+  }, CHUNKS);
+  console.log(`harness: ${grown.count} chunks added in ${ms(grown.added)}, compacted with a graph in ${ms(grown.compacted)}; wasm memory ${mb(grown.wasmMemory)}`);
+  assert.equal(grown.count, CHUNKS);
+  assert.ok(grown.segments.length === 1 && grown.segments[0].graphBytes > 0, JSON.stringify(grown.segments));
+
+  const outcome = await page.evaluate(async () => {
+    const { documents, open, stored, asking } = large;
+    const start = performance.now();
+    window.db = await open();
+    const opened = performance.now() - start;
+    await db.search("w1 w2", { mode: "sparse" });
+    const lexical = performance.now() - start;
+    await db.search("5 w1 w2");
+    const hybrid = performance.now() - start;
+    const memory = [(await db.stats()).wasmMemory];
+
+    const commits = [];
+    let written = 0;
+    for (let round = 0; round < 5; round++) {
+      const before = await stored();
+      const begun = performance.now();
+      await db.add(documents(100_000 + round * 10, 10));
+      commits.push(performance.now() - begun);
+      const after = await stored();
+      let bytes = after.manifest;
+      for (const [name, size] of after.blobs) if (!before.blobs.has(name)) bytes += size;
+      written = Math.max(written, bytes);
+    }
+
+    const quiet = await asking(db, { mode: "sparse" }, () => new Promise((resolve) => setTimeout(resolve, 1000)));
+    const replacing = performance.now();
+    const updating = await asking(db, { mode: "sparse" }, () => db.add(documents(1000, 1000)));
+    const replaced = performance.now() - replacing;
+    memory.push((await db.stats()).wasmMemory);
+    const compacting = performance.now();
+    // The graph takes the longest, and was built once already.
+    const controller = new AbortController();
+    const onProgress = ({ phase }) => phase === "graph" && controller.abort();
+    const rewrite = () => db.compact({ onProgress, signal: controller.signal }).catch(() => {});
+    const merging = await asking(db, { mode: "sparse" }, rewrite);
+    const compacted = performance.now() - compacting;
+    const { wasmMemory, documents: count, broken, segments } = await db.stats();
+    memory.push(wasmMemory);
+    const { hits } = await db.search("1500 w1");
+    await db.close();
+    return { opened, lexical, hybrid, commits, written, quiet, updating, replaced, merging, compacted, memory, count, broken, segments: segments.length, hits: hits.length };
+  });
+  const { opened, lexical, hybrid, commits, written, quiet, updating, replaced, merging, compacted, memory } = outcome;
+  console.log(`harness: ${CHUNKS} chunks opened in ${ms(opened)}, first lexical hits after ${ms(lexical)}, first hybrid hits after ${ms(hybrid)}`);
+  const [first, ...later] = commits;
+  console.log(`harness: 10 documents into ${CHUNKS} chunks: at most ${written} bytes written, ${ms(first)} the first time, then ${later.map(ms).join(", ")}`);
+  console.log(`harness: 1,000 documents replaced in ${ms(replaced)}, all rewritten in ${ms(compacted)}`);
+  for (const [what, { queries, median, longest }] of Object.entries({ "quiet": quiet, "while documents are added": updating, "while all is rewritten": merging })) {
+    console.log(`harness: lexical queries ${what}: ${queries}, median ${ms(median)}, longest ${ms(longest)}`);
+  }
+  console.log(`harness: wasm memory opened ${mb(memory[0])}, updated ${mb(memory[1])}, compacted ${mb(memory[2])}`);
+  assert.deepEqual([outcome.count, outcome.broken, outcome.segments, outcome.hits], [CHUNKS + 50, [], 1, 10]);
+  assert.ok(written < MEGABYTE, `${written} bytes`);
+  assert.ok(Math.max(...memory, grown.wasmMemory) < 400e6, memory.join());
+});
