@@ -80,3 +80,12 @@ pub const RESULT_NUMBERS: usize = 1 << 27;
 
 /// Manifest of an archive, in bytes: it has a few for each page of text and a bit for each document.
 pub const MANIFEST_BYTES: u64 = 64 << 20;
+
+/// Other queries and hypothetical answers that one search may bring: each costs a search or an embedding.
+pub const EXPANSIONS: usize = 32;
+
+/// Answers of the first pass that feedback reads.
+pub const FEEDBACK_DOCUMENTS: usize = 1_000;
+
+/// Chunks of one context: choosing takes time for the square of the candidates.
+pub const CONTEXT_PASSAGES: usize = 1_000;

@@ -7,6 +7,8 @@
 //! queue for one lock.
 
 mod archive;
+mod context;
+mod expand;
 mod hits;
 mod list;
 mod load;
@@ -27,6 +29,8 @@ mod verify;
 mod write;
 
 pub use archive::Importer;
+pub use context::{Context, Passage};
+pub use expand::Expansion;
 pub use hits::{Content, Explanation, Hit};
 pub use list::{ListOptions, Listed, Listing};
 pub use maintain::Maintenance;

@@ -30,7 +30,10 @@ impl Engine {
         }
         let vector = match mode {
             Mode::Sparse => None,
-            _ => self.query_vector(query, snapshot, services).await?,
+            _ => self
+                .vectors(&[query.to_owned()], Role::Query, snapshot, services)
+                .await?
+                .and_then(|mut rows| rows.pop()),
         };
         Ok(Question { terms: self.terms(query), vector })
     }
@@ -50,22 +53,29 @@ impl Engine {
         terms
     }
 
-    async fn query_vector(
+    /// One vector for each text, in the form that the stored ones have; `None` where there are none to compare with.
+    pub(super) async fn vectors(
         &self,
-        query: &str,
+        texts: &[String],
+        role: Role,
         snapshot: &Snapshot,
         services: &Services<'_>,
-    ) -> Result<Option<Vec<f32>>> {
+    ) -> Result<Option<Vec<Vec<f32>>>> {
         let Some(embedder) = services.embedder.filter(|_| snapshot.manifest.embedder.is_some()) else {
             return Ok(None);
         };
-        let mut vector = embedder.embed(&[query.to_owned()], Role::Query, services.pacer).await?;
-        let (found, expected) = (vector.len(), embedder.info().dims);
+        let rows = embedder.embed(texts, role, services.pacer).await?;
+        let (found, width) = (rows.len(), embedder.info().dims);
+        let expected = width * texts.len();
         if found != expected {
-            return Err(Error::invalid(format!("the embedder returned {found} numbers for a query, not {expected}")));
+            let count = texts.len();
+            let message = format!("the embedder returned {found} numbers for {count} texts, not {expected}");
+            return Err(Error::invalid(message));
         }
-        vector.truncate(self.settings().vectors.dims.unwrap_or(expected));
-        self.turned(&snapshot.manifest, vector).await.map(Some)
+        let dims = self.settings().vectors.dims.unwrap_or(width).min(width);
+        let leading: Vec<f32> = rows.chunks_exact(width).flat_map(|row| &row[..dims]).copied().collect();
+        let turned = self.turned(&snapshot.manifest, leading).await?;
+        Ok(Some(turned.chunks_exact(dims).map(<[f32]>::to_vec).collect()))
     }
 }
 

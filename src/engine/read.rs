@@ -1,5 +1,7 @@
 //! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
 
+use super::context::Context;
+use super::expand::{Expansion, Work};
 use super::hits::{Asked, Hit};
 use super::load::{is_damage, Care};
 use super::question::{effective_mode, Question};
@@ -11,7 +13,7 @@ use super::{Engine, GraphPolicy};
 use crate::error::{Error, Result};
 use crate::index::{Bitset, DenseMode, Document, Filter};
 use crate::limits;
-use crate::search::options::{Mode, SearchOptions};
+use crate::search::options::{ExpandOptions, Mode, SearchOptions};
 use crate::search::retrieve::{allowed, candidates, dense_leg, sparse_leg, Candidate};
 use crate::search::snapshot::Snapshot;
 use serde::Serialize;
@@ -24,6 +26,11 @@ pub struct Found {
     /// What was searched: `sparse` where `hybrid` was asked for and the collection has no vectors.
     pub mode: Mode,
     pub generation: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
+    /// With `explain`, where the search was expanded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expansion: Option<Expansion>,
 }
 
 impl Engine {
@@ -86,7 +93,8 @@ impl Engine {
             question => question?,
         };
         watch.lap(|t| &mut t.embed);
-        let found = self.retrieve(snapshot, &question, filter.as_ref(), &options, services, &mut watch).await?;
+        let mut work = Work { filter: filter.as_ref(), options: &options, services, care, watch: &mut watch };
+        let (question, found) = self.pursue(snapshot, question, &mut work).await?;
         let Retrieved { snapshot, allowed, ranked } = found;
         let asked = Asked { snapshot: &snapshot, allowed: &allowed, terms: &question.terms, options: &options, care };
         let ranked = match options.rerank {
@@ -94,10 +102,18 @@ impl Engine {
             _ => ranked.into_iter().map(|candidate| (candidate, None)).collect(),
         };
         watch.lap(|t| &mut t.rerank);
+        let context = match &options.context {
+            Some(context) => Some(self.context(&asked, &ranked, context, services).await?),
+            None => None,
+        };
+        watch.lap(|t| &mut t.context);
         let hits = self.hits(&asked, ranked).await?;
         watch.lap(|t| &mut t.fetch);
         let generation = snapshot.manifest.generation;
-        Ok(Found { hits, timings: watch.finish(), mode: options.mode, generation })
+        let expanded =
+            |expand: &ExpandOptions| Expansion { terms: question.terms.clone(), queries: expand.queries.clone() };
+        let expansion = options.expand.as_ref().filter(|_| options.explain).map(expanded);
+        Ok(Found { hits, timings: watch.finish(), mode: options.mode, generation, context, expansion })
     }
 
     /// The legs of the mode and their fusion, over what is fetched for this question.
@@ -105,11 +121,9 @@ impl Engine {
         &self,
         snapshot: Rc<Snapshot>,
         question: &Question,
-        filter: Option<&Filter>,
-        options: &SearchOptions,
-        services: &Services<'_>,
-        watch: &mut Watch<'_>,
+        work: &mut Work<'_, '_>,
     ) -> Result<Retrieved> {
+        let Work { filter, options, services, watch, .. } = work;
         let Question { terms, vector } = question;
         let terms = if options.mode == Mode::Dense { &[] } else { terms.as_slice() };
         let needs = Needs { terms, columns: filter.is_some(), vectors: vector.is_some() };
@@ -118,7 +132,7 @@ impl Engine {
             snapshot.check_fields(filter.fields())?;
         }
         services.pacer.pause().await?;
-        let allowed = allowed(&snapshot, filter);
+        let allowed = allowed(&snapshot, *filter);
         let mut depth = options.leg_depth();
         loop {
             let sparse = match options.mode {

@@ -7,10 +7,12 @@ use serde::Serialize;
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Timings {
     pub embed: f64,
+    pub expand: f64,
     pub sparse: f64,
     pub dense: f64,
     pub fuse: f64,
     pub rerank: f64,
+    pub context: f64,
     pub fetch: f64,
     pub total: f64,
 }

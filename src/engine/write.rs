@@ -271,15 +271,19 @@ async fn embed(batch: &mut [Prepared], services: &Services<'_>) -> Result<Option
     Ok(Some(vectors))
 }
 
-/// What the model reads of a chunk: title, heading path and text. A title that begins the path is read once.
+/// What the model reads of a chunk: title, heading path and text.
 pub(super) fn model_input(title: &str, context: &str, text: &str) -> String {
+    passage(&heading(title, context), text).into_owned()
+}
+
+/// Title and heading path. A title that begins the path is read once.
+pub(super) fn heading(title: &str, context: &str) -> String {
     let rest = context.strip_prefix(title).map_or(context, |rest| rest.trim_start_matches(" > "));
-    let heading = match (title.is_empty(), rest.is_empty()) {
+    match (title.is_empty(), rest.is_empty()) {
         (false, false) => format!("{title} > {rest}"),
         (false, true) => title.to_owned(),
         (true, _) => rest.to_owned(),
-    };
-    passage(&heading, text).into_owned()
+    }
 }
 
 /// The first `dims` numbers of each row.

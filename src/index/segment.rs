@@ -264,6 +264,11 @@ impl Segment {
         }
     }
 
+    /// Chunks that hold this analysed term.
+    pub fn df(&self, term: &str) -> u32 {
+        self.postings.lexicon.find(term).map_or(0, |term| term.df)
+    }
+
     /// Names of the metadata fields that occur, sorted.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.columns.names()

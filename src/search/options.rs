@@ -1,6 +1,8 @@
 //! What one search asks for. The field names are those of the JavaScript API; an unknown name is `InvalidInput`, so
 //! that a misspelt option is found and not silently ignored.
 
+use super::context::ContextOptions;
+use super::feedback::FeedbackOptions;
 use crate::error::{Error, Result};
 use crate::index::{DenseMode, DenseParams};
 use crate::limits;
@@ -109,6 +111,19 @@ pub enum Rescore {
     First(usize),
 }
 
+/// More to search for than the query itself.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ExpandOptions {
+    /// Other wordings of the query, or the questions that it consists of. Each is searched; the answers are fused by
+    /// reciprocal ranks.
+    pub queries: Vec<String>,
+    /// Hypothetical answers: the vector leg searches for the mean of their vectors and the query's (HyDE, Gao et al.
+    /// 2023).
+    pub passages: Vec<String>,
+    pub feedback: Option<FeedbackOptions>,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "camelCase")]
 pub struct SearchOptions {
@@ -133,7 +148,9 @@ pub struct SearchOptions {
     pub vectors: DenseMode,
     /// Candidates the graph search keeps; higher is slower and finds more.
     pub ef: usize,
+    pub expand: Option<ExpandOptions>,
     pub rerank: Option<RerankOptions>,
+    pub context: Option<ContextOptions>,
     pub filter: Option<serde_json::Value>,
     pub explain: bool,
     /// False: hits carry ids and scores only, and no text is read.
@@ -155,7 +172,9 @@ impl Default for SearchOptions {
             rescore: None,
             vectors: DenseMode::Auto,
             ef: DenseParams::default().ef,
+            expand: None,
             rerank: None,
+            context: None,
             filter: None,
             explain: false,
             text: true,
@@ -166,20 +185,20 @@ impl Default for SearchOptions {
 impl SearchOptions {
     /// Checks what the types cannot: finite and sensible numbers. Returns the options with `k` within its cap.
     pub fn checked(mut self) -> Result<SearchOptions> {
-        let number = |name: &str, value: f32, low: f32| match value.is_finite() && value >= low {
-            true => Ok(()),
-            false => Err(Error::invalid(format!("{name} is {value}, must be a number of at least {low}"))),
-        };
-        number("bm25.k1", self.bm25.k1, 0.0)?;
-        number("bm25.b", self.bm25.b, 0.0)?;
-        number("bm25.title", self.bm25.title, 0.0)?;
-        number("bm25.body", self.bm25.body, 0.0)?;
-        number("fusion.k", self.fusion.k, 0.0)?;
-        number("fusion.weights.dense", self.fusion.weights.dense, 0.0)?;
-        number("fusion.weights.sparse", self.fusion.weights.sparse, 0.0)?;
-        if self.bm25.b > 1.0 {
-            return Err(Error::invalid(format!("bm25.b is {}, must be between 0 and 1", self.bm25.b)));
+        positive("bm25.k1", self.bm25.k1)?;
+        positive("bm25.b", self.bm25.b)?;
+        positive("bm25.title", self.bm25.title)?;
+        positive("bm25.body", self.bm25.body)?;
+        positive("fusion.k", self.fusion.k)?;
+        positive("fusion.weights.dense", self.fusion.weights.dense)?;
+        positive("fusion.weights.sparse", self.fusion.weights.sparse)?;
+        if let Some(expand) = &self.expand {
+            at_most("expand.queries", expand.queries.len(), limits::EXPANSIONS)?;
+            at_most("expand.passages", expand.passages.len(), limits::EXPANSIONS)?;
+            expand.feedback.map_or(Ok(()), |feedback| feedback.check())?;
         }
+        self.context.map_or(Ok(()), |context| context.check())?;
+        share("bm25.b", self.bm25.b)?;
         self.k = self.k.min(limits::HITS);
         Ok(self)
     }
@@ -200,7 +219,30 @@ impl SearchOptions {
             _ => 100,
         };
         let rerank = self.rerank.map_or(0, |rerank| rerank.top);
-        self.depth.unwrap_or(default).max(self.k).max(rerank).min(limits::HITS)
+        let feedback = self.expand.as_ref().and_then(|expand| expand.feedback).map_or(0, |feedback| feedback.documents);
+        self.depth.unwrap_or(default).max(self.k).max(rerank).max(feedback).min(limits::HITS)
+    }
+}
+
+/// A finite number, not negative.
+pub(super) fn positive(name: &str, value: f32) -> Result<()> {
+    match value.is_finite() && value >= 0.0 {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("{name} is {value}, must be a number of at least 0"))),
+    }
+}
+
+pub(super) fn share(name: &str, value: f32) -> Result<()> {
+    match (0.0..=1.0).contains(&value) {
+        true => Ok(()),
+        false => Err(Error::invalid(format!("{name} is {value}, must be between 0 and 1"))),
+    }
+}
+
+pub(super) fn at_most(name: &str, count: usize, cap: usize) -> Result<()> {
+    match count <= cap {
+        true => Ok(()),
+        false => Err(Error::limit(format!("{name}: {count}, at most {cap}"))),
     }
 }
 
@@ -247,5 +289,7 @@ mod tests {
         refused(json!({ "mode": "telepathy" }), "telepathy");
         refused(json!({ "bm25": { "b": 1.5 } }), "bm25.b");
         refused(json!({ "fusion": { "k": -1.0 } }), "fusion.k");
+        refused(json!({ "expand": { "feedback": { "original": 2.0 } } }), "expand.feedback.original");
+        refused(json!({ "context": { "diversity": -0.1 } }), "context.diversity");
     }
 }

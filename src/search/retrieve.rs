@@ -1,7 +1,7 @@
 //! First-stage retrieval over a snapshot: the lexical leg, the vector leg, and their fusion into candidates.
 
 use super::fusion::{fuse, Ranking};
-use super::options::{Mode, SearchOptions, SparseKind};
+use super::options::{FusionMethod, FusionOptions, Mode, SearchOptions, SparseKind};
 use super::snapshot::Snapshot;
 use crate::error::Result;
 use crate::index::{dense_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Leg, Scored, SparseQuery, SparseScorer};
@@ -99,10 +99,7 @@ pub fn candidates(
     dense: &[Scored],
     options: &SearchOptions,
 ) -> Result<Vec<Candidate>> {
-    let key = |place: Place| match options.group {
-        true => Ok(Place { chunk: snapshot.views[place.view as usize].segment.chunk(place.chunk)?.doc, ..place }),
-        false => Ok(place),
-    };
+    let key = |place: Place| key(snapshot, options, place);
     let (sparse, dense) = (ranking(sparse, key)?, ranking(dense, key)?);
     let weights = options.fusion.weights;
     let items = |leg: &[Entry]| leg.iter().map(|entry| (entry.key, entry.score)).collect::<Vec<_>>();
@@ -127,6 +124,39 @@ pub fn candidates(
         Candidate { place, score, sparse: standing(sparse), dense: standing(dense) }
     };
     Ok(fused.into_iter().map(candidate).collect())
+}
+
+/// One ranking of the answers to several queries, by reciprocal ranks. What stands for a document is the chunk of the
+/// answer that ranks it highest.
+pub fn unite(snapshot: &Snapshot, answers: Vec<Vec<Candidate>>, options: &SearchOptions) -> Result<Vec<Candidate>> {
+    if answers.len() < 2 {
+        return Ok(answers.into_iter().next().unwrap_or_default());
+    }
+    let mut lists = Vec::with_capacity(answers.len());
+    let mut best: HashMap<Place, (usize, Candidate)> = HashMap::new();
+    for answer in answers {
+        let mut items = Vec::with_capacity(answer.len());
+        for (rank, candidate) in answer.into_iter().enumerate() {
+            let key = key(snapshot, options, candidate.place)?;
+            items.push((key, candidate.score));
+            if best.get(&key).is_none_or(|(known, _)| rank < *known) {
+                best.insert(key, (rank, candidate));
+            }
+        }
+        lists.push(items);
+    }
+    let voices: Vec<_> = lists.iter().map(|items| Ranking { weight: 1.0, items }).collect();
+    let fused = fuse(&voices, &FusionOptions { method: FusionMethod::Rrf, ..options.fusion });
+    let of = |(key, score)| best.remove(&key).map(|(_, candidate)| Candidate { score, ..candidate });
+    Ok(fused.into_iter().filter_map(of).collect())
+}
+
+/// What counts as one: the document, or the chunk.
+fn key(snapshot: &Snapshot, options: &SearchOptions, place: Place) -> Result<Place> {
+    match options.group {
+        true => Ok(Place { chunk: snapshot.views[place.view as usize].segment.chunk(place.chunk)?.doc, ..place }),
+        false => Ok(place),
+    }
 }
 
 struct Entry {

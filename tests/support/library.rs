@@ -74,5 +74,9 @@ pub fn questions() -> Vec<(&'static str, serde_json::Value)> {
         ("winter morning letter", json!({ "mode": "dense", "k": 3 })),
         ("violet n7 nowhere", json!({ "mode": "sparse", "filter": { "$id": "d7" }, "explain": true })),
         ("bridge", json!({ "mode": "sparse", "group": false, "k": 50 })),
+        (
+            "harbour tide",
+            json!({ "mode": "sparse", "expand": { "feedback": { "documents": 3 }, "queries": ["oven"] } }),
+        ),
     ]
 }
