@@ -83,12 +83,14 @@ impl Engine {
             (asked, _) => asked,
         };
         let mut options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, vectors, ..options };
-        let question = match self.question(query, options.mode, &snapshot, services).await {
+        let rewritten = options.expand.as_ref().and_then(|expand| expand.rewrite.clone());
+        let asked = rewritten.as_deref().unwrap_or(query);
+        let question = match self.question(asked, options.mode, &snapshot, services).await {
             // Without its rotation a query has no vector, but words.
             Err(error) if care == Care::Lenient && options.mode == Mode::Hybrid && is_damage(&error) => {
                 self.note_damage(&error);
                 options.mode = Mode::Sparse;
-                self.question(query, options.mode, &snapshot, services).await?
+                self.question(asked, options.mode, &snapshot, services).await?
             }
             question => question?,
         };

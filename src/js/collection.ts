@@ -2,6 +2,7 @@
 
 import { EngineClient } from "./client.js";
 import { invalid, NearfieldError } from "./errors.js";
+import { planExpansion, type EngineExpansion } from "./expand.js";
 import { isCustom } from "./own-embedder.js";
 import { askToPersist, persisted } from "./persist.js";
 import type { Setup } from "./protocol.js";
@@ -132,8 +133,10 @@ export class Collection {
   /** The best hits for a query. An empty query has none. */
   async search(query: string, options: SearchOptions = {}): Promise<SearchResult> {
     const { signal, onProgress, ...wanted } = this.#searchOptions(options);
-    const request = { query: textArgument(query, "query"), options: forEngine(wanted) };
-    return this.#client.call("search", [request], { signal, onProgress });
+    const text = textArgument(query, "query");
+    const expansion = await expanded(text, wanted, signal);
+    const result = await this.#client.call("search", [{ query: text, options: forEngine(wanted, expansion) }], { signal, onProgress });
+    return withGeneration(result, expansion);
   }
 
   /**
@@ -148,10 +151,13 @@ export class Collection {
     const text = textArgument(query, "query");
     const session = ++Collection.#lastSession;
     const stages = planStages(wanted);
+    let expansion: Expansion | undefined;
     for (const [index, { stage, options: one }] of stages.entries()) {
-      const request = { query: text, options: forEngine(one), session };
+      // Generators are asked once, and not before the first hits are shown.
+      expansion ??= await expanded(text, one, signal);
+      const request = { query: text, options: forEngine(one, expansion), session };
       const result = await this.#client.call("search", [request], { signal, onProgress });
-      yield { ...result, stage, final: index === stages.length - 1 };
+      yield { ...withGeneration(result, expansion), stage, final: index === stages.length - 1 };
     }
   }
 
@@ -229,15 +235,44 @@ export class Collection {
     return this.#client.call("metrics", [run, qrels]);
   }
 
-  #searchOptions(options: SearchOptions): SearchOptions {
-    checkSearch(options, "options");
+  #searchOptions(given: SearchOptions): SearchOptions {
+    checkSearch(given, "options");
+    const { preset, ...options } = given.preset ? this.#goldStandard(given) : given;
     if (options.mode === "dense" && !this.hasEmbedder) throw invalid("mode: dense search needs the option `embedder` of open");
     if (options.rerank && !this.hasReranker) throw invalid("rerank: reranking needs the option `reranker` of open");
-    return { ...options, mode: options.mode ?? (this.hasEmbedder ? "hybrid" : "sparse") };
+    const mode = options.mode ?? (this.hasEmbedder ? "hybrid" : "sparse");
+    if (mode === "sparse" && options.expand && options.expand.hyde) throw invalid("expand.hyde: hypothetical answers need a mode with vectors");
+    return { ...options, mode, group: options.group ?? !options.context };
+  }
+
+  /** The preset with what was given beside it. */
+  #goldStandard(given: SearchOptions): SearchOptions {
+    const preset: SearchOptions = { expand: { prf: true }, fusion: { method: "rrf" }, rerank: this.hasReranker && { top: 50 }, context: true };
+    return { ...preset, ...withoutUndefined(given) };
   }
 }
 
-function forEngine({ rerank, ...options }: SearchOptions): object {
-  const reranking = rerank === true ? {} : rerank || undefined;
-  return withoutUndefined({ ...options, rerank: reranking });
+/** What generators wrote, and how long they took. */
+type Expansion = EngineExpansion & { ms: number };
+
+async function expanded(query: string, { expand }: SearchOptions, signal: AbortSignal | undefined): Promise<Expansion | undefined> {
+  if (!expand) return undefined;
+  const start = performance.now();
+  const plan = await planExpansion(query, expand, signal);
+  return { ...plan, ms: performance.now() - start };
+}
+
+/** Writing happens on the page; the engine timed the rest. */
+function withGeneration(result: SearchResult, expansion: Expansion | undefined): SearchResult {
+  return expansion ? { ...result, timings: { ...result.timings, generate: expansion.ms } } : result;
+}
+
+function forEngine({ rerank, context, expand, ...options }: SearchOptions, expansion: Expansion | undefined): object {
+  const { ms: _, ...plan } = expansion ?? { ms: 0 };
+  return withoutUndefined({
+    ...options,
+    rerank: rerank === true ? {} : rerank || undefined,
+    context: context === true ? {} : context || undefined,
+    expand: expand && expansion ? plan : undefined,
+  });
 }

@@ -8,6 +8,8 @@
 export { Collection } from "./collection.js";
 export { NearfieldError, type ErrorCode } from "./errors.js";
 export { evaluate, type EvaluateOptions, type PipelineReport } from "./evaluate.js";
+export type { Endpoint } from "./endpoint.js";
+export { builtInGenerator, chatGenerator, type ChatOptions, type Usage } from "./generators.js";
 export { highlightFragments, type Fragment } from "./highlight.js";
 export { open } from "./open.js";
 export { chunk, destroy, embed, importCollection, listCollections, rerank, selfCheck } from "./parts.js";

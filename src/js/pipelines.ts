@@ -10,21 +10,29 @@ const BASES: Record<string, SearchOptions> = {
   "dense-binary": { mode: "dense", binary: true },
   "hybrid-rrf": { mode: "hybrid", fusion: { method: "rrf" } },
   "hybrid-weighted": { mode: "hybrid", fusion: { method: "weighted" } },
+  "gold-standard": { preset: "gold-standard", group: true },
 };
 
-/** `base[@dims][+rerank]`, where only pipelines with a dense leg take dimensions. */
-const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+rerank)?$/;
+/** `base[@dims][+prf][+rerank]`, where only pipelines with a dense leg take dimensions. */
+const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+prf)?(\+rerank)?$/;
 
 /**
- * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in full), `hybrid-rrf` or `hybrid-weighted`; `@256` after one
- * with vectors uses their first 256 dimensions; `+rerank` reranks the first `rerankTop` (default 50).
+ * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in full),
+ * `hybrid-rrf` or `hybrid-weighted`; `@256` after one with vectors uses their first 256 dimensions; `+prf` rewrites the
+ * query by its first answers; `+rerank` reranks the first `rerankTop` (default 50). `gold-standard` is the preset of
+ * that name.
  */
 export function parsePipeline(name: string, rerankTop = 50): SearchOptions {
-  const [, base = "", dims, rerank] = SYNTAX.exec(name) ?? [];
+  const [, base = "", dims, prf, rerank] = SYNTAX.exec(name) ?? [];
   const options = Object.hasOwn(BASES, base) ? BASES[base] : undefined;
   if (!options || (dims && options.mode === "sparse")) {
     const known = Object.keys(BASES).join(", ");
-    throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, and +rerank`);
+    throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, +prf and +rerank`);
   }
-  return { ...options, ...(dims && { dims: Number(dims) }), ...(rerank && { rerank: { top: rerankTop } }) };
+  return {
+    ...options,
+    ...(dims && { dims: Number(dims) }),
+    ...(prf && { expand: { prf: true } }),
+    ...((rerank || options.preset) && { rerank: { top: rerankTop } }),
+  };
 }

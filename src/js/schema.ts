@@ -82,6 +82,26 @@ export const checkReembed = isShape({ ...progress, models: runtime.models });
 export const checkList = isShape({ ...call, after: isString, limit: isPositive, filter: isPlain });
 
 const weight = isNumber(0);
+const isTexts = isAny("a function or an array of strings", isFunction, isArray);
+
+const isExpansion = isShape({
+  prf: isAny(
+    "true, false or { documents, terms, original, alpha, beta }",
+    isBoolean,
+    isShape({ documents: isCount, terms: isCount, original: weight, alpha: weight, beta: weight }),
+  ),
+  hyde: isTexts,
+  queries: isTexts,
+  decompose: isTexts,
+  rewrite: isAny("a function or a string", isFunction, isString),
+});
+
+const isContext = isShape({
+  tokens: isCount,
+  passages: isCount,
+  diversity: weight,
+  order: isOneOf("score", "edges-first", "document"),
+});
 
 export const checkSearch = isShape({
   ...progress,
@@ -103,6 +123,9 @@ export const checkSearch = isShape({
   vectors: isOneOf("auto", "flat", "hnsw"),
   ef: isPositive,
   rerank: isAny("true, false or { top: count }", isBoolean, isShape({ top: isCount })),
+  expand: (value, path) => value === false || isExpansion(value, path),
+  context: (value, path) => typeof value === "boolean" || isContext(value, path),
+  preset: isOneOf("gold-standard"),
   filter: isPlain,
   explain: isBoolean,
   text: isBoolean,

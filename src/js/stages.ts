@@ -7,14 +7,18 @@ const FIRST = 10;
 /** The engine's default for `rerank.top`. */
 const TOP = 50;
 
-export function planStages({ rerank, ...options }: SearchOptions): { stage: SearchStage["stage"]; options: SearchOptions }[] {
+export function planStages({ rerank, context, ...all }: SearchOptions): { stage: SearchStage["stage"]; options: SearchOptions }[] {
   const stages: ReturnType<typeof planStages> = [];
+  const { expand, ...options } = all;
   if (options.mode === "hybrid") stages.push({ stage: "sparse", options: { ...options, mode: "sparse", dims: undefined } });
-  stages.push({ stage: options.mode === "sparse" ? "sparse" : "fused", options });
+  stages.push({ stage: options.mode === "sparse" ? "sparse" : "fused", options: all });
   if (rerank) {
     const { top = TOP } = rerank === true ? {} : rerank;
-    if (top > FIRST) stages.push({ stage: "reranked", options: { ...options, rerank: { top: FIRST } } });
-    stages.push({ stage: "reranked", options: { ...options, rerank: { top } } });
+    if (top > FIRST) stages.push({ stage: "reranked", options: { ...all, rerank: { top: FIRST } } });
+    stages.push({ stage: "reranked", options: { ...all, rerank: { top } } });
   }
+  // What a language model reads is chosen once, from the last answer.
+  const last = stages.at(-1)!;
+  last.options = { ...last.options, context };
   return stages;
 }

@@ -154,6 +154,71 @@ export type Filter = {
   not?: Filter;
 } & { [field: string]: Comparison | FieldFilter | Filter | Filter[] | undefined };
 
+/**
+ * Writes text for a prompt: an endpoint, the browser's own model, or anything of the caller's. See {@link chatGenerator}
+ * and {@link builtInGenerator}.
+ */
+export type Generate = (prompt: string, options?: { signal?: AbortSignal | undefined }) => Promise<string> | string;
+
+/**
+ * More to search for than the query says. Each part costs time and helps some collections and harms others: measure it
+ * on your own with {@link evaluate}.
+ */
+export interface ExpandOptions {
+  /**
+   * Pseudo-relevance feedback: the first `documents` (default 10) are taken for relevant. The lexical query gains their
+   * `terms` (10) most telling words, keeping the share `original` (0.5) for its own (RM3); the vector becomes `alpha`
+   * (0.9) of itself and `beta` (0.1) of their mean (Rocchio).
+   */
+  prf?: boolean | { documents?: number; terms?: number; original?: number; alpha?: number; beta?: number } | undefined;
+  /** Hypothetical answers, written by a generator or given: vectors are compared with the mean of theirs and the query's (HyDE). */
+  hyde?: Generate | string[] | undefined;
+  /** Other wordings of the query. Each is searched too; the answers are fused by reciprocal ranks. */
+  queries?: Generate | string[] | undefined;
+  /** The simpler questions that a question consists of; searched like `queries`. */
+  decompose?: Generate | string[] | undefined;
+  /** Searches for this instead of the query; reranking still reads the query as it was asked. */
+  rewrite?: Generate | string | undefined;
+}
+
+/** What a language model is to read of an answer. */
+export interface ContextOptions {
+  /** Budget in tokens of the embedder. Default 2000. */
+  tokens?: number | undefined;
+  /** Chunks at most. Default 10. */
+  passages?: number | undefined;
+  /** 0 (default): by relevance alone; towards 1: the less alike the better (maximal marginal relevance). */
+  diversity?: number | undefined;
+  /** Best first (default), the best at both ends and the worst in the middle, or as they stand in their documents. */
+  order?: "score" | "edges-first" | "document" | undefined;
+}
+
+/** Neighbouring chunks of one document, without what they repeat of each other. */
+export interface Passage {
+  /** From 1: how {@link Context.text} names it, and an answer may cite it. */
+  number: number;
+  /** Id of the document. */
+  id: string;
+  title?: string | undefined;
+  url?: string | undefined;
+  /** Headings above it, as "A > B". */
+  context: string;
+  text: string;
+  /** First and last chunk. */
+  chunks: [first: number, last: number];
+  /** UTF-8 byte span in the document as it was added. */
+  source: [start: number, end: number];
+  score: number;
+  tokens: number;
+}
+
+export interface Context {
+  /** All passages, each below its number in brackets and its title: what goes into a prompt. */
+  text: string;
+  passages: Passage[];
+  tokens: number;
+}
+
 /** `onProgress` hears of the reranker's download, at its first use. */
 export interface SearchOptions extends ProgressOptions {
   /** Hits wanted. Default 10; more than 10,000 are never returned, and 0 gives none. */
@@ -198,6 +263,19 @@ export interface SearchOptions extends ProgressOptions {
   ef?: number | undefined;
   /** Let the cross-encoder read the first `top` (default 50) and order them anew. */
   rerank?: boolean | { top?: number | undefined } | undefined;
+  /** Search for more than the query says. Default: no. */
+  expand?: ExpandOptions | false | undefined;
+  /**
+   * Choose what a language model reads: `result.context`. Near-duplicates are left out, neighbours joined. With it,
+   * hits are chunks unless `group` is true.
+   */
+  context?: ContextOptions | boolean | undefined;
+  /**
+   * "gold-standard": feedback, hybrid retrieval, reciprocal rank fusion, the cross-encoder on the first 50, a context. Options that are
+   * given beside it win, so each stage can be switched off with `false`; what the collection was opened without is
+   * left out. `timings` has the time of every stage.
+   */
+  preset?: "gold-standard" | undefined;
   /** A field that no document has is an error. */
   filter?: Filter | undefined;
   /** Add to each hit how its score came about. */
@@ -260,6 +338,10 @@ export interface SearchResult {
   mode: "hybrid" | "sparse" | "dense";
   /** Number of the commit that answered. */
   generation: number;
+  /** With the option `context`. */
+  context?: Context | undefined;
+  /** With `explain`, what was searched for in the end: weighted terms, and queries beside the first. */
+  expansion?: { terms: [term: string, weight: number][]; queries: string[] } | undefined;
 }
 
 export interface SearchStage extends SearchResult {

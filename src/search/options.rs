@@ -115,6 +115,8 @@ pub enum Rescore {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ExpandOptions {
+    /// Searched for instead of the query; reranking and highlights keep to the query.
+    pub rewrite: Option<String>,
     /// Other wordings of the query, or the questions that it consists of. Each is searched; the answers are fused by
     /// reciprocal ranks.
     pub queries: Vec<String>,

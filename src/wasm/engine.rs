@@ -111,6 +111,9 @@ impl Engine {
 
     pub async fn search(&self, call: u32, query: String, options: JsValue) -> JsResult<JsValue> {
         let options: SearchOptions = parse_json(options, "search options")?;
+        if options.context.is_some() {
+            self.load_counter()?;
+        }
         let found = self.with(call, async |services| self.core.search(&query, options, services).await).await?;
         to_js(&found)
     }

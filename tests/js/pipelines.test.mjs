@@ -14,6 +14,7 @@ check("dense@256", { mode: "dense", dims: 256 });
 check("hybrid-rrf", { mode: "hybrid", fusion: { method: "rrf" } });
 check("hybrid-rrf@128", { mode: "hybrid", fusion: { method: "rrf" }, dims: 128 });
 check("hybrid-weighted+rerank", { mode: "hybrid", fusion: { method: "weighted" }, rerank: { top: 50 } });
+check("bm25+prf", { mode: "sparse", sparse: "bm25", expand: { prf: true } });
 check("dense@64+rerank", { mode: "dense", dims: 64, rerank: { top: 50 } });
 
 test("the depth of reranking is the caller's", () => assert.deepEqual(parsePipeline("bm25+rerank", 20).rerank, { top: 20 }));

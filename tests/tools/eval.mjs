@@ -16,7 +16,7 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
   --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, hybrid-rrf,
-                      hybrid-rrf@<dims>, hybrid-weighted, each also with +rerank
+                      hybrid-rrf@<dims>, hybrid-weighted, each also with +prf and +rerank; gold-standard
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
   --rerank-top N      hits that +rerank reranks, default 50
