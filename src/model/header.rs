@@ -2,6 +2,7 @@
 //! any weight is read, and the header of the quantised file is made from it. Every later step can trust the sizes.
 
 use super::layout::{Expected, Storage};
+use super::table::BlockTable;
 use super::weights::normalise_name;
 use crate::error::{Error, Result};
 use crate::limits;
@@ -34,6 +35,8 @@ pub(super) enum Action {
     Quantise(Float),
     /// A matrix that is int8 already. Its scales are a [`Action::Keep`] under the name `<matrix>_scale`.
     Codes,
+    /// A table that is in blocks of 4 bits already, as bytes: `[rows, bytes of a row]`.
+    Blocks,
     /// Numbers that stay, as f32.
     Keep(Float),
 }
@@ -51,7 +54,7 @@ pub(super) struct Piece {
 pub(super) struct Plan {
     /// In the order of the source's data, without holes.
     pub pieces: Vec<Piece>,
-    /// Header of the quantised file, length prefix included. Its data: the codes of all matrices in the order of
+    /// Header of the quantised file, length prefix included. Its data: the codes or blocks of all matrices in the order of
     /// `pieces`, then all f32 tensors (scales among them) by name.
     pub output: Vec<u8>,
     /// Bytes of data in the source.
@@ -87,12 +90,23 @@ fn wanted(name: &str, expected: &[Expected]) -> Option<(Vec<usize>, Storage)> {
     if let Some(tensor) = expected.iter().find(|tensor| tensor.name == name) {
         return Some((tensor.shape.clone(), tensor.storage));
     }
-    let matrix = expected.iter().find(|t| t.storage == Storage::Quantised && scale_name(&t.name) == name)?;
+    let matrix = expected.iter().find(|t| t.storage != Storage::Float && scale_name(&t.name) == name)?;
     Some((vec![matrix.shape[0]], Storage::Float))
 }
 
 fn action(piece: &Piece, dtype: Dtype, shape: &[usize], storage: Storage) -> Result<Action> {
     let name = &piece.name;
+    if dtype == Dtype::U8 && storage == Storage::Table {
+        let expected = BlockTable::row_bytes(shape[1]).map(|bytes| [shape[0], bytes]);
+        return match expected.filter(|expected| piece.shape == expected) {
+            Some(_) => Ok(Action::Blocks),
+            None => {
+                let found = &piece.shape;
+                let what = format!("has {found:?} bytes, config.json asks for {shape:?} numbers in blocks of 4 bits");
+                Err(Error::corrupt(format!("tensor {name:?} {what}")))
+            }
+        };
+    }
     if piece.shape != shape {
         let found = &piece.shape;
         return Err(Error::corrupt(format!("tensor {name:?} has shape {found:?}, config.json asks for {shape:?}")));
@@ -101,14 +115,14 @@ fn action(piece: &Piece, dtype: Dtype, shape: &[usize], storage: Storage) -> Res
         Dtype::F32 => Float::F32,
         Dtype::F16 => Float::F16,
         Dtype::BF16 => Float::BF16,
-        Dtype::I8 if storage == Storage::Quantised => return Ok(Action::Codes),
+        Dtype::I8 if storage != Storage::Float => return Ok(Action::Codes),
         other => {
             let supported = "F32, F16, BF16, and I8 for matrices";
             return Err(Error::unsupported(format!("tensor {name:?} has type {other}; supported are {supported}")));
         }
     };
     match storage {
-        Storage::Quantised => Ok(Action::Quantise(float)),
+        Storage::Quantised | Storage::Table => Ok(Action::Quantise(float)),
         Storage::Float => Ok(Action::Keep(float)),
     }
 }
@@ -144,21 +158,21 @@ fn complete(pieces: &mut [Piece], expected: &[Expected]) -> Result<()> {
 }
 
 fn output_header(pieces: &[Piece]) -> Result<Vec<u8>> {
-    let mut matrices: Vec<(String, &[usize])> = Vec::new();
+    let mut matrices: Vec<(String, Dtype, &[usize])> = Vec::new();
     let mut floats: BTreeMap<String, &[usize]> = BTreeMap::new();
     for piece in pieces {
         match piece.action {
             Action::Skip => {}
             Action::Keep(_) => drop(floats.insert(piece.name.clone(), &piece.shape)),
+            Action::Blocks => matrices.push((piece.name.clone(), Dtype::U8, &piece.shape)),
             Action::Quantise(_) | Action::Codes => {
-                matrices.push((piece.name.clone(), &piece.shape));
+                matrices.push((piece.name.clone(), Dtype::I8, &piece.shape));
                 floats.insert(scale_name(&piece.name), &piece.shape[..1]);
             }
         }
     }
-    let matrices = matrices.into_iter().map(|(name, shape)| (name, Dtype::I8, shape));
     let floats = floats.into_iter().map(|(name, shape)| (name, Dtype::F32, shape));
-    write_header(matrices.chain(floats))
+    write_header(matrices.into_iter().chain(floats))
 }
 
 /// The header of a safetensors file whose data are these tensors one after the other.

@@ -4,11 +4,12 @@ use crate::error::Result;
 use crate::kernel::{padded, Linear, Norm, Packed};
 use crate::model::batch::Batch;
 use crate::model::config::BertConfig;
+use crate::model::table::Table;
 use crate::model::weights::{QuantMatrix, Weights};
 
 /// Word, position and type embeddings, and the normalisation of their sum.
 pub struct Embeddings {
-    pub words: QuantMatrix,
+    pub words: Table,
     pub positions: QuantMatrix,
     /// `[types, hidden]`.
     pub types: Vec<f32>,
@@ -19,7 +20,7 @@ impl Embeddings {
     pub fn take(config: &BertConfig, weights: &mut Weights) -> Result<Embeddings> {
         let width = config.hidden;
         Ok(Embeddings {
-            words: weights.take_matrix("embeddings.word_embeddings.weight", config.vocab, width)?,
+            words: weights.take_table("embeddings.word_embeddings.weight", config.vocab, width)?,
             positions: weights.take_matrix("embeddings.position_embeddings.weight", config.max_positions, width)?,
             types: weights.take_floats("embeddings.token_type_embeddings.weight", &[config.type_vocab, width])?,
             norm: take_norm(config, weights, "embeddings.LayerNorm")?,
@@ -28,22 +29,22 @@ impl Embeddings {
 
     /// Writes the sum of each token's embeddings, not yet normalised, to `out` `[tokens, width]`.
     pub fn look_up(&self, batch: &Batch, width: usize, out: &mut [f32]) {
-        let hidden = self.words.cols;
+        let hidden = self.words.cols();
         for ((id, kind, position), row) in batch.inputs().zip(out.chunks_exact_mut(width)) {
             let (row, padding) = row.split_at_mut(hidden);
             padding.fill(0.0);
-            let (word_scale, position_scale) = (self.words.scales[id], self.positions.scales[position]);
-            let codes = self.words.row(id).iter().zip(self.positions.row(position));
+            self.words.dequantise_row(id, row);
+            let scale = self.positions.scales[position];
             let types = &self.types[kind * hidden..][..hidden];
-            for ((out, (&word, &position)), kind) in row.iter_mut().zip(codes).zip(types) {
-                *out = f32::from(word) * word_scale + f32::from(position) * position_scale + kind;
+            for ((out, &position), kind) in row.iter_mut().zip(self.positions.row(position)).zip(types) {
+                *out = *out + f32::from(position) * scale + kind;
             }
         }
     }
 
     pub fn memory_bytes(&self) -> usize {
-        let matrix = |m: &QuantMatrix| m.data.len() + m.scales.len() * size_of::<f32>();
-        matrix(&self.words) + matrix(&self.positions) + self.types.len() * size_of::<f32>()
+        let floats = self.positions.scales.len() + self.types.len();
+        self.words.memory_bytes() + self.positions.data.len() + floats * size_of::<f32>()
     }
 }
 

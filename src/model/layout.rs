@@ -5,8 +5,10 @@ use super::config::{ModelCard, ModelKind};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
-    /// int8 with a scale a row: linear layers, word and position embeddings.
+    /// int8 with a scale a row: linear layers, position embeddings.
     Quantised,
+    /// The same, or blocks of 4 bits if the file has those: word embeddings.
+    Table,
     /// f32: biases, layer normalisations, and what is too small to be worth a rounding error.
     Float,
 }
@@ -24,7 +26,7 @@ pub struct Expected {
 pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
     let bert = &card.bert;
     let mut list = List(Vec::new());
-    list.matrix("embeddings.word_embeddings.weight", bert.vocab, bert.hidden);
+    list.push("embeddings.word_embeddings.weight", &[bert.vocab, bert.hidden], Storage::Table);
     list.matrix("embeddings.position_embeddings.weight", bert.max_positions, bert.hidden);
     list.floats("embeddings.token_type_embeddings.weight", &[bert.type_vocab, bert.hidden]);
     list.norm("embeddings.LayerNorm", bert.hidden);

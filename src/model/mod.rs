@@ -12,6 +12,8 @@ pub mod catalogue;
 pub mod config;
 #[cfg(feature = "native")]
 pub mod convert;
+#[cfg(feature = "native")]
+mod e5s1;
 #[cfg(feature = "neural")]
 pub mod encoder;
 #[cfg(any(feature = "neural", feature = "reference"))]
@@ -32,14 +34,14 @@ pub mod neural;
 pub mod onnx;
 #[cfg(feature = "native")]
 mod protobuf;
-#[cfg(feature = "neural")]
-mod punctuation;
 #[cfg(feature = "reference")]
 pub mod reference;
 #[cfg(feature = "neural")]
 mod sniff;
 #[cfg(feature = "neural")]
 pub mod stream;
+#[cfg(feature = "neural")]
+pub mod table;
 #[cfg(feature = "neural")]
 pub mod tokenizer;
 #[cfg(feature = "neural")]

@@ -58,7 +58,7 @@ impl OnnxWeights {
     /// fit into -127..=127 once the zero point is taken off; other rows are quantised again.
     pub fn quantised(&self, expected: &[Expected]) -> Result<Weights> {
         self.collect(expected, |found, storage| match (found, storage) {
-            (Found::Integers(matrix), Storage::Quantised) => Ok(Tensor::Quant(matrix.symmetric())),
+            (Found::Integers(matrix), Storage::Quantised | Storage::Table) => Ok(Tensor::Quant(matrix.symmetric())),
             (Found::Integers(matrix), Storage::Float) => Ok(matrix.floats()),
             (Found::Floats { shape, data }, Storage::Quantised) if shape.len() == 2 => {
                 QuantMatrix::quantise(shape[0], shape[1], data).map(Tensor::Quant)

