@@ -3,15 +3,17 @@
 // the library has a cache of its own for them.
 
 /** Change it when the list below changes. */
-const CACHE = "nearfield-demo-1";
+const CACHE = "nearfield-demo-2";
 
 const FILES = [
   "./",
   "app.js",
+  "compare.css",
   "icon.svg",
   "manifest.webmanifest",
   "style.css",
   "theme.js",
+  "lib/comparing.js",
   "lib/dom.js",
   "lib/errors.js",
   "lib/excerpt.js",
@@ -26,6 +28,7 @@ const FILES = [
   "lib/state.js",
   "lib/trusted.js",
   "views/adding.js",
+  "views/compare.js",
   "views/confirm.js",
   "views/engine.js",
   "views/job.js",
@@ -33,6 +36,7 @@ const FILES = [
   "views/library.js",
   "views/marked.js",
   "views/notices.js",
+  "views/prompt.js",
   "views/reader.js",
   "views/reasons.js",
   "views/results.js",

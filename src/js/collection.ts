@@ -248,7 +248,8 @@ export class Collection {
   /** The preset with what was given beside it. */
   #goldStandard(given: SearchOptions): SearchOptions {
     const preset: SearchOptions = { expand: { prf: true }, fusion: { method: "rrf" }, rerank: this.hasReranker && { top: 50 }, context: true };
-    return { ...preset, ...withoutUndefined(given) };
+    const said = Object.entries(given).filter(([, value]) => value !== undefined);
+    return { ...preset, ...(Object.fromEntries(said) as SearchOptions) };
   }
 }
 

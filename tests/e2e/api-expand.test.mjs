@@ -90,7 +90,7 @@ test("a context: neighbours joined, numbered, within the budget", async () => {
 test("the preset: every stage is there and timed, and can be switched off", async () => {
   const { all, off, stages } = await inCollection(async (db) => {
     const all = await db.search("cats", { preset: "gold-standard" });
-    const off = await db.search("cats", { preset: "gold-standard", expand: false, context: false });
+    const off = await db.search("cats", { preset: "gold-standard", expand: false, context: false, signal: new AbortController().signal });
     const stages = [];
     for await (const { stage, context, final } of db.searchStages("cats", { preset: "gold-standard" })) stages.push([stage, context !== undefined, final]);
     return { all, off, stages };

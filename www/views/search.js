@@ -88,6 +88,15 @@ export function mountSearch(state, searcher, settings) {
     }
     rerank.disabled = lacking;
   });
+  // Both need something to read, and the second a question.
+  const tools = ["compare-open", "prompt-open"].map((id) => byId(id, HTMLButtonElement));
+  const allow = () => {
+    const { engine, stats } = state.value;
+    const empty = engine === "opening" || engine === "failed" || !stats?.documents;
+    for (const tool of tools) tool.disabled = empty || (tool.id === "prompt-open" && query.value.trim() === "");
+  };
+  state.watch(["engine", "stats", "answer"], allow);
+  query.addEventListener("input", allow);
   state.watch(["searching"], ({ searching }) => form.toggleAttribute("data-searching", searching));
 
   /** Asks a question that was not typed. @param {string} question */

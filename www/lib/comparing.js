@@ -1,0 +1,62 @@
+// One question through several pipelines, one after the other so that their times can be compared.
+
+import { parsePipeline } from "../pkg/nearfield.js";
+import { isAborted } from "./errors.js";
+
+/**
+ * @typedef {import("../pkg/nearfield.js").Hit} Hit
+ * @typedef {{ name: string, about: string, slow?: boolean }} Pipeline
+ * @typedef {{ hits: Hit[], ms: number, timings: Record<string, number> } | { error: unknown }} Outcome
+ */
+
+/** By family, in the order in which they are explained; names as `npm run eval` prints them. @type {Pipeline[]} */
+export const PIPELINES = [
+  { name: "bm25", about: "words, weighted by how telling they are" },
+  { name: "tfidf", about: "words, as the cosine of their counts" },
+  { name: "bm25+prf", about: "words, and those of the first answers" },
+  { name: "dense", about: "meaning: one vector a passage" },
+  { name: "dense@128", about: "meaning, by the first 128 dimensions" },
+  { name: "dense-binary", about: "meaning, by one bit a dimension, the best compared in full" },
+  { name: "hybrid-rrf", about: "words and meaning, fused by reciprocal ranks" },
+  { name: "hybrid-weighted", about: "words and meaning, fused by scores" },
+  { name: "hybrid-rrf+rerank", about: "fused, then read by the cross-encoder", slow: true },
+  { name: "gold-standard", about: "feedback, fused, then read by the cross-encoder", slow: true },
+];
+
+/** What is compared until somebody chooses. */
+export const USUAL = ["bm25", "dense", "hybrid-rrf"];
+
+/** Hits of each pipeline that are shown. */
+const SHOWN = 5;
+/** What the cross-encoder reads here: each passage costs it some tens of milliseconds. */
+const RERANK_TOP = 10;
+
+/**
+ * Asks one pipeline after the other.
+ *
+ * @param {import("./library.js").Collection} collection
+ * @param {string} query
+ * @param {string[]} names
+ * @param {AbortSignal} signal
+ * @returns {AsyncGenerator<[name: string, outcome: Outcome]>}
+ */
+export async function* compare(collection, query, names, signal) {
+  for (const name of names) {
+    try {
+      const options = { ...parsePipeline(name, RERANK_TOP), k: SHOWN, signal };
+      // The first search of a kind may load a model or build a table: only the second is timed.
+      await collection.search(query, { ...options, k: 1, text: false });
+      const { hits, timings } = await collection.search(query, options);
+      yield [name, { hits, timings, ms: (timings.total ?? 0) + (timings.generate ?? 0) }];
+    } catch (error) {
+      if (isAborted(error)) return;
+      yield [name, { error }];
+    }
+  }
+}
+
+/** How many of the hits of `a` stand in `b`, too. @param {Hit[]} a @param {Hit[]} b */
+export function shared(a, b) {
+  const keys = new Set(b.map(({ id }) => id));
+  return a.filter(({ id }) => keys.has(id)).length;
+}
