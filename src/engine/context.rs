@@ -1,6 +1,7 @@
 //! What a language model is given to read of an answer: passages within a budget of tokens, numbered for citation.
 
 use super::hits::Asked;
+use super::levels::home;
 use super::services::Services;
 use super::Engine;
 use crate::error::Result;
@@ -54,7 +55,7 @@ impl Engine {
         self.fetch_texts(asked.snapshot, &ranked.iter().map(|(candidate, _)| candidate).collect::<Vec<_>>()).await?;
         let (mut choices, mut places) = (Vec::new(), Vec::new());
         for (candidate, logit) in ranked {
-            let place = candidate.place;
+            let place = home(asked.snapshot, candidate.place)?;
             let view = &asked.snapshot.views[place.view as usize];
             let chunk = view.segment.chunk(place.chunk)?;
             let Some(text) = self.chunk_text(view, &chunk, asked.care).await? else { continue };

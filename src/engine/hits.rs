@@ -1,15 +1,17 @@
 //! From candidates to what a caller sees: text, highlights, and why a hit stands where it stands.
 
+use super::levels::parent;
 use super::load::Care;
 use super::Engine;
 use crate::error::Result;
-use crate::index::{explain_sparse, Bitset, Meta, SparseQuery, TermContribution};
+use crate::index::{explain_sparse, Bitset, Level, Meta, SparseQuery, TermContribution};
 use crate::search::options::SearchOptions;
 use crate::search::retrieve::{legs, scorer, Candidate, Standing};
 use crate::search::snapshot::Snapshot;
 use crate::text::highlight;
 use serde::Serialize;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::rc::Rc;
 
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +22,9 @@ pub struct Hit {
     /// Higher is better; its scale depends on the mode. After reranking it is the cross-encoder's logit, and hits
     /// that were not reranked follow below the lowest one.
     pub score: f32,
+    /// Unless it is a chunk.
+    #[serde(skip_serializing_if = "is_chunk")]
+    pub level: Level,
     #[serde(flatten)]
     pub content: Option<Content>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -41,6 +46,13 @@ pub struct Content {
     pub ranges: Vec<[u32; 2]>,
     /// Bytes of the document as it was added.
     pub source: [usize; 2],
+    /// With parents: where in `text` stands what was found, as UTF-16 offsets.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub found: Option<[u32; 2]>,
+}
+
+fn is_chunk(level: &Level) -> bool {
+    *level == Level::Chunk
 }
 
 #[derive(Clone, Debug, Default, Serialize)]
@@ -85,14 +97,22 @@ impl Engine {
             self.fetch_texts(asked.snapshot, &first).await?;
         }
         let words: HashSet<String> = asked.terms.iter().map(|(term, _)| term.clone()).collect();
-        let mut hits = Vec::new();
+        let (mut hits, mut shown) = (Vec::new(), HashSet::new());
         for (candidate, logit) in ranked {
             if hits.len() == asked.options.k {
                 break;
             }
             let place = candidate.place;
             let view = &asked.snapshot.views[place.view as usize];
-            let doc = view.segment.chunk(place.chunk)?.doc;
+            let chunk = view.segment.chunk(place.chunk)?;
+            let doc = chunk.doc;
+            if asked.options.parents {
+                // Of those that share a parent, the best stands for all.
+                let span = parent(&view.segment, place.chunk)?.span;
+                if !shown.insert((place.view, doc, span.start, span.end)) {
+                    continue;
+                }
+            }
             let content = match asked.options.text {
                 false => None,
                 // A hit without its text gives way to the next one.
@@ -105,6 +125,10 @@ impl Engine {
                 id: view.segment.doc(doc)?.id.to_owned(),
                 chunk: place.chunk - view.segment.doc_chunks(doc).start,
                 score: logit.unwrap_or(candidate.score),
+                level: match asked.options.level {
+                    Some(Level::Document) if candidate.dense.is_some() => Level::Document,
+                    _ => chunk.unit.level(),
+                },
                 content,
                 explanation: asked.options.explain.then(|| explain(asked, &candidate, logit)),
             });
@@ -119,9 +143,14 @@ impl Engine {
         words: &HashSet<String>,
     ) -> Result<Option<Content>> {
         let view = &asked.snapshot.views[candidate.place.view as usize];
-        let chunk = view.segment.chunk(candidate.place.chunk)?;
+        let small = view.segment.chunk(candidate.place.chunk)?;
+        let chunk = match asked.options.parents {
+            true => parent(&view.segment, candidate.place.chunk)?,
+            false => small.clone(),
+        };
         let doc = view.segment.doc(chunk.doc)?;
         let Some(text) = self.chunk_text(view, &chunk, asked.care).await? else { return Ok(None) };
+        let found = asked.options.parents.then(|| place_in(&text, chunk.span.start, &small.span));
         let ranges = highlight(&text, words, &self.analyzer);
         Ok(Some(Content {
             title: doc.title.map(str::to_owned),
@@ -131,8 +160,16 @@ impl Engine {
             text,
             ranges: ranges.into_iter().map(|range| [range.start, range.end]).collect(),
             source: [chunk.source.start, chunk.source.end],
+            found,
         }))
     }
+}
+
+/// Where a span of a document lies in a part of it that begins at `start`, in UTF-16 units.
+fn place_in(text: &str, start: usize, span: &Range<usize>) -> [u32; 2] {
+    let units =
+        |at: usize| text.get(..at.saturating_sub(start)).map_or(0, |before| before.encode_utf16().count() as u32);
+    [units(span.start), units(span.end)]
 }
 
 fn explain(asked: &Asked<'_>, candidate: &Candidate, logit: Option<f32>) -> Explanation {

@@ -2,8 +2,9 @@
 //! there; one commit then puts them in place. Each part is a commit, so the work goes on where it stopped, whatever
 //! stopped it. The same way, segments that lost their vectors get them again.
 
+use super::levels::unit_input;
 use super::services::{Phase, Progress, Services};
-use super::write::{leading, model_input};
+use super::write::leading;
 use super::Engine;
 use crate::error::{Error, Result};
 use crate::index::{join_vectors, seal_vectors, BlobKind, VectorConfig};
@@ -88,8 +89,8 @@ impl Engine {
                 continue;
             }
             let title = view.segment.doc(chunk.doc)?.title.unwrap_or_default();
-            let text = self.text(view, chunk.doc, Some(chunk.span)).await?;
-            inputs.push(model_input(title, chunk.context, &text));
+            let text = self.text(view, chunk.doc, Some(chunk.span.clone())).await?;
+            inputs.push(unit_input(&chunk.unit, title, chunk.context, &text));
             services.pacer.pause().await?;
         }
         let vectors = embedder.embed(&inputs, Role::Passage, services.pacer).await?;

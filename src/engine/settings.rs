@@ -1,5 +1,6 @@
 //! What a collection was created with. Stored in its manifest; what shaped the bytes can not be changed afterwards.
 
+use super::Levels;
 use crate::error::{Error, Result};
 use crate::index::{Metric, Storage};
 use crate::limits;
@@ -64,6 +65,7 @@ impl Default for VectorSettings {
 pub struct Wanted {
     pub language: Option<String>,
     pub chunk: Option<ChunkOptions>,
+    pub levels: Option<Levels>,
     pub vectors: Option<VectorSettings>,
 }
 
@@ -71,6 +73,8 @@ pub struct Wanted {
 pub struct Settings {
     pub language: String,
     pub chunk: ChunkOptions,
+    #[serde(default, skip_serializing_if = "Levels::is_plain")]
+    pub levels: Levels,
     pub vectors: VectorSettings,
 }
 
@@ -79,7 +83,8 @@ impl Settings {
     pub fn new(wanted: Wanted) -> Settings {
         let chunk = wanted.chunk.unwrap_or(ChunkOptions { strategy: Strategy::Markdown, size: 256, overlap: 32 });
         let language = wanted.language.unwrap_or_else(|| "en".to_owned());
-        Settings { language, chunk, vectors: wanted.vectors.unwrap_or_default() }
+        let levels = wanted.levels.unwrap_or_default();
+        Settings { language, chunk, levels, vectors: wanted.vectors.unwrap_or_default() }
     }
 
     /// Of a stored collection that is opened with `wanted`. How documents are cut, which graphs are built and when
@@ -100,10 +105,12 @@ impl Settings {
             (self.vectors.index, self.vectors.rotation) = (vectors.index, vectors.rotation);
         }
         self.chunk = wanted.chunk.unwrap_or(self.chunk);
+        self.levels = wanted.levels.unwrap_or(self.levels);
         Ok(self)
     }
 
     pub fn check(&self) -> Result<()> {
+        self.levels.check()?;
         match self.vectors.dims {
             Some(dims) if dims == 0 || dims > limits::VECTOR_DIMS => {
                 Err(Error::invalid(format!("vectors.dims is {dims}, must be 1 to {}", limits::VECTOR_DIMS)))

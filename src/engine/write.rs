@@ -2,10 +2,11 @@
 //! atomic commit, so that a batch is either searchable and safe or never happened. The first batch is small, so that
 //! the first documents can be found at once; batches then grow, so that segments stay few.
 
+use super::levels::unit_input;
 use super::services::{Phase, Progress, Services};
 use super::{Engine, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{ChunkEntry, Document, Meta, Sealed, Segment, SegmentBuilder, SegmentConfig, VectorConfig};
+use crate::index::{ChunkEntry, Document, Meta, Sealed, Segment, SegmentBuilder, SegmentConfig, Unit, VectorConfig};
 use crate::model::{EmbedderInfo, Role};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Blob, Extras, Manifest, Named, Numbered, SegmentEntry, Tombstones};
@@ -117,16 +118,18 @@ impl Engine {
                 .map_err(|e| e.within(format!("document {:?}", document.id)))?
         };
         let title = document.title.clone().or(chunked.title);
-        let entry = |chunk: Chunk| ChunkEntry { span: chunk.span, source: chunk.source, context: chunk.context };
+        let entry =
+            |Chunk { span, source, context }: Chunk| ChunkEntry { span, source, context, unit: Unit::default() };
         let mut chunks: Vec<ChunkEntry> = chunked.chunks.into_iter().map(entry).collect();
         if chunks.is_empty() {
             // Nothing to read, but the title and the metadata can still be found.
-            chunks.push(ChunkEntry { span: 0..0, source: 0..0, context: String::new() });
+            chunks.push(ChunkEntry { span: 0..0, source: 0..0, context: String::new(), unit: Unit::default() });
         }
         let text = chunked.text.into_owned();
+        let chunks = self.settings().levels.units(&text, chunks, services.counter);
         let heading = title.as_deref().unwrap_or("");
-        let inputs =
-            chunks.iter().map(|chunk| model_input(heading, &chunk.context, &text[chunk.span.clone()])).collect();
+        let input = |chunk: &ChunkEntry| unit_input(&chunk.unit, heading, &chunk.context, &text[chunk.span.clone()]);
+        let inputs = chunks.iter().map(input).collect();
         Ok(Prepared { document: Document { text, title, ..document }, chunks, inputs })
     }
 

@@ -7,6 +7,7 @@ use super::lazy::Sums;
 use super::page;
 use super::postings::{Field, Forward, PostingsBuilder};
 use super::segment::{self, Segment};
+use super::unit::Unit;
 use super::vectors::{VectorConfig, VectorsBuilder};
 use crate::codec::Frame;
 use crate::error::{Error, Result};
@@ -33,6 +34,7 @@ pub struct ChunkEntry {
     pub source: Range<usize>,
     /// Heading path; searched together with the title.
     pub context: String,
+    pub unit: Unit,
 }
 
 /// A segment as bytes, ready to be stored.
@@ -131,10 +133,12 @@ impl SegmentBuilder {
         for chunk in &places {
             body.clear();
             context.clear();
-            self.intern(&document.text[chunk.span.clone()], &mut body);
-            self.intern(chunk.context, &mut context);
-            body.iter().for_each(|&term| self.postings.occurs(term, Field::Body));
-            title.iter().chain(&context).for_each(|&term| self.postings.occurs(term, Field::Title));
+            if !chunk.unit.sentence {
+                self.intern(&document.text[chunk.span.clone()], &mut body);
+                self.intern(chunk.context, &mut context);
+                body.iter().for_each(|&term| self.postings.occurs(term, Field::Body));
+                title.iter().chain(&context).for_each(|&term| self.postings.occurs(term, Field::Title));
+            }
             self.postings.finish_chunk();
         }
         Ok(())
@@ -232,7 +236,13 @@ impl SegmentBuilder {
 }
 
 fn chunk_ref(entry: &ChunkEntry) -> ChunkRef<'_> {
-    ChunkRef { doc: 0, span: entry.span.clone(), source: entry.source.clone(), context: &entry.context }
+    ChunkRef {
+        doc: 0,
+        span: entry.span.clone(),
+        source: entry.source.clone(),
+        context: &entry.context,
+        unit: entry.unit.clone(),
+    }
 }
 
 /// Metadata as it is stored, checked.

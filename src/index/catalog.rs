@@ -11,6 +11,7 @@
 use super::document::Meta;
 use super::page::PAGE_BYTES;
 use super::strings::Strings;
+use super::unit::{Unit, Units};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -50,6 +51,7 @@ pub struct ChunkRef<'a> {
     pub source: Range<usize>,
     /// Heading path.
     pub context: &'a str,
+    pub unit: Unit,
 }
 
 /// Where the text of a document is.
@@ -82,6 +84,7 @@ pub(crate) struct Catalog {
     order: Vec<u32>,
     contexts: Strings,
     chunks: Vec<Chunk>,
+    units: Units,
 }
 
 impl Catalog {
@@ -117,6 +120,10 @@ impl Catalog {
             return Err(Error::corrupt(format!("{chunks} chunks of which documents have {}", last.chunks)));
         }
         catalog.read_chunks(frame.section(*b"CHNK")?)?;
+        if let Some(bytes) = frame.optional(*b"UNIT")? {
+            let place = |chunk: &Chunk| (chunk.span, catalog.places[chunk.doc as usize].len);
+            catalog.units = Units::decode(bytes, catalog.chunks.iter().map(place))?;
+        }
         Ok(catalog)
     }
 
@@ -188,11 +195,16 @@ impl Catalog {
         })
     }
 
+    pub fn units(&self) -> &Units {
+        &self.units
+    }
+
     pub fn chunk(&self, chunk: u32) -> Option<ChunkRef<'_>> {
+        let unit = self.units.get(chunk);
         let chunk = self.chunks.get(chunk as usize)?;
         let range = |(start, end): (u32, u32)| start as usize..end as usize;
         let context = self.contexts.get(chunk.context as usize);
-        Some(ChunkRef { doc: chunk.doc, span: range(chunk.span), source: range(chunk.source), context })
+        Some(ChunkRef { doc: chunk.doc, span: range(chunk.span), source: range(chunk.source), context, unit })
     }
 }
 
@@ -235,7 +247,15 @@ impl CatalogBuilder {
             return Err(Error::limit("a segment of 4 GiB of names or metadata"));
         }
         let wrong = |range: &Range<usize>| range.start > range.end || range.end > limits::DOCUMENT_BYTES;
-        match chunks.iter().find(|chunk| text.get(chunk.span.clone()).is_none() || wrong(&chunk.source)) {
+        let alone = |chunk: &ChunkRef| match &chunk.unit.parent {
+            Some(parent) => {
+                text.get(parent.clone()).is_none() || parent.start > chunk.span.start || parent.end < chunk.span.end
+            }
+            None => false,
+        };
+        let misplaced =
+            |chunk: &ChunkRef| text.get(chunk.span.clone()).is_none() || wrong(&chunk.source) || alone(chunk);
+        match chunks.iter().find(|chunk| misplaced(chunk)) {
             None => Ok(()),
             Some(ChunkRef { span, source, .. }) => {
                 let place = format!("span {span:?} of {} bytes, source {source:?}", text.len());
@@ -270,6 +290,7 @@ impl CatalogBuilder {
                     context
                 }
             };
+            catalog.units.push(&chunk.unit);
             catalog.chunks.push(Chunk { doc: number, span: pair(&chunk.span), source: pair(&chunk.source), context });
         }
         let chunks = catalog.chunks.len() as u32;
@@ -308,6 +329,9 @@ impl CatalogBuilder {
             }
         }
         frame.section(*b"CHNK", chunks.into_bytes()).section(*b"DOCS", docs.into_bytes());
+        if let Some(units) = catalog.units.encode() {
+            frame.section(*b"UNIT", units);
+        }
     }
 }
 

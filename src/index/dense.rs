@@ -1,6 +1,8 @@
 //! Nearest vectors over several segments: exact scan or graph, whichever is cheaper. A first pass may compare less of
 //! each vector, a prefix or its signs, and leave the order of the best to a second one over all that is stored.
 
+mod documents;
+
 use super::bitset::Bitset;
 use super::graph::Graph;
 use super::segment::Segment;
@@ -28,6 +30,9 @@ pub struct DenseParams {
     pub dims: Option<usize>,
     /// The first pass compares with one bit a dimension. Always a scan.
     pub signs: bool,
+    /// Documents are compared instead of chunks: each as the mean of its own, and it comes as the best of them. Always a
+    /// scan in one pass, over numbers and not bits.
+    pub documents: bool,
     /// If the first pass compares less than all: how many of its best are compared in full, for the scores that count.
     /// Raised to `k`. `None`: its own scores count.
     pub rescore: Option<usize>,
@@ -38,7 +43,7 @@ pub struct DenseParams {
 
 impl Default for DenseParams {
     fn default() -> DenseParams {
-        DenseParams { dims: None, signs: false, rescore: None, ef: 100, mode: DenseMode::Auto }
+        DenseParams { dims: None, signs: false, documents: false, rescore: None, ef: 100, mode: DenseMode::Auto }
     }
 }
 
@@ -61,10 +66,14 @@ const ROWS_PER_CANDIDATE: u64 = 50;
 /// `InvalidInput` when `query` has another width than a segment, is not finite, or `dims` is 0 or above the width.
 pub fn dense_top_k(legs: &[DenseLeg], query: &[f32], params: DenseParams, k: usize) -> Result<Vec<Scored>> {
     let whole = params.dims.is_none_or(|dims| dims == query.len()) && !params.signs;
-    let second = params.rescore.filter(|_| !whole && k > 0).map(|count| count.max(k));
+    let second = params.rescore.filter(|_| !whole && !params.documents && k > 0).map(|count| count.max(k));
     let mut top = Top::new(second.unwrap_or(k));
     for (segment, leg) in (0..).zip(legs) {
         let Some(vectors) = leg.segment.vectors() else { continue };
+        if params.documents {
+            documents::offer(leg, vectors, query, params.dims, segment, &mut top)?;
+            continue;
+        }
         if params.signs {
             let probe = SignProbe::new(vectors, query, params.dims)?;
             scan(&probe, leg.allowed, vectors.len(), segment, &mut top);

@@ -24,6 +24,7 @@ mod strings;
 #[cfg(test)]
 mod testing;
 mod top;
+mod unit;
 mod vectors;
 
 pub use bitset::Bitset;
@@ -42,6 +43,7 @@ pub use rotation::{Moments, Rotation};
 pub use segment::{Segment, SegmentStats};
 pub use sparse::{explain_sparse, sparse_top_k, Leg, SparseQuery, SparseScorer, TermContribution};
 pub use top::Scored;
+pub use unit::{Level, Unit};
 pub use vectors::{join_vectors, seal_vectors, Metric, Storage, VectorConfig};
 
 #[cfg(test)]

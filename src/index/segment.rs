@@ -16,6 +16,7 @@ use super::columns::{Column, Columns, ColumnsBuilder};
 use super::lazy::Sums;
 use super::page;
 use super::postings::{Postings, END};
+use super::unit::Level;
 use super::vectors::{VectorConfig, Vectors};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
@@ -272,6 +273,11 @@ impl Segment {
     /// Names of the metadata fields that occur, sorted.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.columns.names()
+    }
+
+    /// The chunks of a level below the document; `None`: all of them.
+    pub fn of_level(&self, level: Level) -> Option<Bitset> {
+        self.catalog.units().of(level, self.chunks)
     }
 
     /// The chunks of a set of documents.

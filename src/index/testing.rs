@@ -62,7 +62,10 @@ pub fn entries(random: &mut Random, prefix: &str, docs: u32, chunks: u32, dims: 
             let count = random.below(0..14);
             text.push_str(&random.words(count, 40));
             let context = if random.below(0..3) == 0 { random.words(2, 10) } else { String::new() };
-            places.push(ChunkEntry { span: start..text.len(), source: start + 3..text.len() + 9, context });
+            let parent = (random.below(0..4) == 0).then(|| random.below(0..start as u32 + 1) as usize..text.len());
+            let parent = parent.filter(|parent| text.is_char_boundary(parent.start));
+            let unit = Unit { sentence: random.below(0..6) == 0, parent };
+            places.push(ChunkEntry { span: start..text.len(), source: start + 3..text.len() + 9, context, unit });
             text.push('\n');
         }
         let titled = random.below(0..2) == 0;
@@ -100,7 +103,7 @@ pub fn segment(config: &SegmentConfig, id: u64, entries: &[Entry]) -> Segment {
 /// One chunk a document, with nothing but a vector.
 pub fn vectors_only(config: &SegmentConfig, id: u64, rows: &[Vec<f32>]) -> Segment {
     let mut builder = SegmentBuilder::new(config).unwrap();
-    let chunks = [ChunkEntry { span: 0..0, source: 0..0, context: String::new() }];
+    let chunks = [ChunkEntry { span: 0..0, source: 0..0, context: String::new(), unit: Unit::default() }];
     for (number, row) in rows.iter().enumerate() {
         let id = number.to_string();
         let document = Document { id, text: String::new(), title: None, url: None, meta: Meta::new() };

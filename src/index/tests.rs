@@ -36,8 +36,9 @@ proptest! {
             let page = Page::open(&segment, doc.page, bytes).unwrap();
             prop_assert_eq!(page.text(&segment, ordinal).unwrap(), &document.text);
             prop_assert_eq!(segment.doc_chunks(ordinal), next..next + chunks.len() as u32);
-            for ChunkEntry { span, source, context } in chunks {
-                let expected = ChunkRef { doc: ordinal, span: span.clone(), source: source.clone(), context };
+            for ChunkEntry { span, source, context, unit } in chunks {
+                let (span, source, unit) = (span.clone(), source.clone(), unit.clone());
+                let expected = ChunkRef { doc: ordinal, span, source, context, unit };
                 prop_assert_eq!(segment.chunk(next).unwrap(), expected);
                 next += 1;
             }
@@ -146,7 +147,7 @@ fn document(id: &str, text: &str) -> Document {
 }
 
 fn chunk(span: std::ops::Range<usize>) -> ChunkEntry {
-    ChunkEntry { span, source: 0..0, context: String::new() }
+    ChunkEntry { span, source: 0..0, context: String::new(), unit: Unit::default() }
 }
 
 #[track_caller]

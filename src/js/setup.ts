@@ -32,13 +32,20 @@ export function engineSetup(place: string | URL, options: OpenOptions): Setup {
   const { embedder, reranker, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
   return {
     name: url ?? String(place),
-    options: withoutUndefined({ vectors, chunk, language }),
+    options: withoutUndefined({ vectors, ...chunkSetup(chunk), language }),
     embedder: embedder === undefined ? undefined : embedderSetup(embedder, models),
     reranker: reranker === undefined ? undefined : modelSource(reranker, models),
     workers: workerCount(workers),
     storage: url === undefined ? storage : "http",
     url,
   };
+}
+
+/** How documents are cut, and what is made of them besides: the engine keeps these apart. */
+function chunkSetup({ sentences, parents, ...chunk }: NonNullable<OpenOptions["chunk"]> = {}): object {
+  const isSaid = (fields: object) => Object.values(fields).some((field) => field !== undefined);
+  const levels = { sentences, parents };
+  return { chunk: isSaid(chunk) ? chunk : undefined, levels: isSaid(levels) ? levels : undefined };
 }
 
 /** A copy without undefined fields, at any depth: in the engine, absence is the only way of not saying. */

@@ -100,6 +100,17 @@ export interface ChunkOptions {
   overlap?: number | undefined;
 }
 
+/** How documents that are added from now on are cut, and what is made of them besides. */
+export interface LevelOptions extends ChunkOptions {
+  /** Also make a vector of each sentence (its words alone), for `level: "sentence"` and to mix both. Default false. */
+  sentences?: boolean | undefined;
+  /**
+   * Tokens of the parents that `parents: true` shows: neighbouring chunks that together have no more. Without, a
+   * chunk's parent is its section (the neighbours under the same headings), a sentence's its chunk.
+   */
+  parents?: number | undefined;
+}
+
 export interface VectorOptions {
   /** How vectors are kept. Default "int8": a quarter of "f32", with the same ranking to within noise. */
   storage?: "f32" | "f16" | "int8" | undefined;
@@ -125,7 +136,7 @@ export interface OpenOptions extends RuntimeOptions {
   /** Catalogue name or URL of a cross-encoder. Loaded at its first use. */
   reranker?: string | URL | undefined;
   vectors?: VectorOptions | undefined;
-  chunk?: ChunkOptions | undefined;
+  chunk?: LevelOptions | undefined;
   /** ISO 639-1 code of the documents' language for stemming and stop words, or "none". Default "en". */
   language?: string | undefined;
   /** "indexeddb" is the default; "memory" keeps nothing after `close`. Without IndexedDB (private windows), memory is used and `stats().storage` says so. */
@@ -257,6 +268,16 @@ export interface SearchOptions extends ProgressOptions {
    * times `depth`. Default: false after `dims`, true after `binary`.
    */
   rescore?: boolean | number | undefined;
+  /**
+   * What vectors are compared: of sentences (where `chunk.sentences` made them), of chunks, or of documents, which are
+   * the means of their chunks' and come as their best chunk. Default: sentences and chunks, whichever is nearer.
+   */
+  level?: "sentence" | "chunk" | "document" | undefined;
+  /**
+   * Find small, return large: each hit is the parent of what was found, with `found` as the place of that in it. With
+   * `group: false`, chunks that share a parent are one hit. What the parent is, `chunk.parents` says.
+   */
+  parents?: boolean | undefined;
   /** Force graph or scan for this query. Default "auto". */
   vectors?: "auto" | "flat" | "hnsw" | undefined;
   /** Candidates that a graph search keeps: higher is slower and finds more. */
@@ -327,6 +348,10 @@ export interface Hit {
   /** UTF-8 byte span in the document as it was added. */
   source: [start: number, end: number];
   meta: Meta;
+  /** What was compared, unless a chunk. Sentences are numbered behind the chunks of their document. */
+  level?: "sentence" | "document" | undefined;
+  /** With `parents`: where in `text` stands what was found, in UTF-16 units. */
+  found?: [start: number, end: number] | undefined;
   explanation?: unknown;
 }
 

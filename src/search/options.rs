@@ -4,7 +4,7 @@
 use super::context::ContextOptions;
 use super::feedback::FeedbackOptions;
 use crate::error::{Error, Result};
-use crate::index::{DenseMode, DenseParams};
+use crate::index::{DenseMode, DenseParams, Level};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 
@@ -147,6 +147,10 @@ pub struct SearchOptions {
     /// After `dims` or `binary`: how many of the best are then compared in full. Default: none after `dims` alone, the
     /// usual number after `binary`.
     pub rescore: Option<Rescore>,
+    /// Which units the vector leg compares; by default all that there are.
+    pub level: Option<Level>,
+    /// Hits show the parents of what was found.
+    pub parents: bool,
     pub vectors: DenseMode,
     /// Candidates the graph search keeps; higher is slower and finds more.
     pub ef: usize,
@@ -172,6 +176,8 @@ impl Default for SearchOptions {
             dims: None,
             binary: false,
             rescore: None,
+            level: None,
+            parents: false,
             vectors: DenseMode::Auto,
             ef: DenseParams::default().ef,
             expand: None,
@@ -201,6 +207,9 @@ impl SearchOptions {
         }
         self.context.map_or(Ok(()), |context| context.check())?;
         share("bm25.b", self.bm25.b)?;
+        if self.level == Some(Level::Document) && (self.binary || self.rescore.is_some()) {
+            return Err(Error::invalid("level: documents are compared in one pass; without binary and rescore"));
+        }
         self.k = self.k.min(limits::HITS);
         Ok(self)
     }
@@ -211,7 +220,8 @@ impl SearchOptions {
             Rescore::Usual(wanted) => wanted.then(|| depth.saturating_mul(4)),
             Rescore::First(count) => Some(count),
         };
-        DenseParams { dims: self.dims, signs: self.binary, rescore, ef: self.ef, mode: self.vectors }
+        let documents = self.level == Some(Level::Document);
+        DenseParams { dims: self.dims, signs: self.binary, documents, rescore, ef: self.ef, mode: self.vectors }
     }
 
     /// Candidates that each leg contributes.
@@ -293,5 +303,6 @@ mod tests {
         refused(json!({ "fusion": { "k": -1.0 } }), "fusion.k");
         refused(json!({ "expand": { "feedback": { "original": 2.0 } } }), "expand.feedback.original");
         refused(json!({ "context": { "diversity": -0.1 } }), "context.diversity");
+        refused(json!({ "level": "document", "binary": true }), "one pass");
     }
 }

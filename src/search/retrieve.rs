@@ -3,8 +3,10 @@
 use super::fusion::{fuse, Ranking};
 use super::options::{FusionMethod, FusionOptions, Mode, SearchOptions, SparseKind};
 use super::snapshot::Snapshot;
-use crate::error::Result;
-use crate::index::{dense_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Leg, Scored, SparseQuery, SparseScorer};
+use crate::error::{Error, Result};
+use crate::index::{
+    dense_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Leg, Level, Scored, SparseQuery, SparseScorer,
+};
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
@@ -80,6 +82,10 @@ pub fn dense_leg(
     options: &SearchOptions,
     depth: usize,
 ) -> Result<Vec<Scored>> {
+    let allowed = match options.level {
+        Some(level @ (Level::Chunk | Level::Sentence)) => &of_level(snapshot, allowed, level)?,
+        _ => allowed,
+    };
     let pairs = snapshot.views.iter().zip(allowed);
     let legs: Vec<DenseLeg> = pairs
         .map(|(view, allowed)| DenseLeg {
@@ -89,6 +95,23 @@ pub fn dense_leg(
         })
         .collect();
     dense_top_k(&legs, query, options.dense_params(depth), depth)
+}
+
+/// Of the allowed chunks, those of a level.
+fn of_level(snapshot: &Snapshot, allowed: &[Option<Rc<Bitset>>], level: Level) -> Result<Vec<Option<Rc<Bitset>>>> {
+    let masks: Vec<Option<Bitset>> = snapshot.views.iter().map(|view| view.segment.of_level(level)).collect();
+    if level == Level::Sentence && !masks.is_empty() && masks.iter().flatten().all(|mask| mask.count() == 0) {
+        return Err(Error::invalid("level: the collection has no sentences; chunk.sentences makes them"));
+    }
+    let both = |(mask, allowed): (Option<Bitset>, &Option<Rc<Bitset>>)| match (mask, allowed) {
+        (None, allowed) => allowed.clone(),
+        (Some(mask), None) => Some(Rc::new(mask)),
+        (Some(mut mask), Some(allowed)) => {
+            mask.intersect(allowed);
+            Some(Rc::new(mask))
+        }
+    };
+    Ok(masks.into_iter().zip(allowed).map(both).collect())
 }
 
 /// One ranking of candidates from both legs. With `group`, chunks first become documents in each leg, by their best

@@ -9,7 +9,7 @@ mod chunk;
 mod highlight;
 
 pub use analyze::{Analyzer, LANGUAGES};
-pub use chunk::{chunk, passage, Chunk, ChunkOptions, Chunked, Strategy, MIN_TOKENS};
+pub use chunk::{chunk, passage, sentences, Chunk, ChunkOptions, Chunked, Strategy, MIN_TOKENS};
 pub use highlight::highlight;
 
 /// Counts tokens as some model would. Declared here and implemented by `model`, so that chunkers can respect the

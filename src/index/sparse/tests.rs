@@ -18,6 +18,9 @@ struct World {
 fn count(entry: &Entry) -> Vec<Counts> {
     let chunk = |chunk: &crate::index::ChunkEntry| {
         let mut counts = Counts::new();
+        if chunk.unit.sentence {
+            return counts;
+        }
         let body = &entry.document.text[chunk.span.clone()];
         body.split_whitespace().for_each(|word| counts.entry(word.to_owned()).or_default().0 += 1);
         let title = entry.document.title.as_deref().unwrap_or_default();
@@ -163,7 +166,12 @@ fn one(text: &str, title: &str) -> Segment {
         url: None,
         meta: Default::default(),
     };
-    let chunks = vec![crate::index::ChunkEntry { span: 0..text.len(), source: 0..0, context: String::new() }];
+    let chunks = vec![crate::index::ChunkEntry {
+        span: 0..text.len(),
+        source: 0..0,
+        context: String::new(),
+        unit: Default::default(),
+    }];
     segment(&lexical(), 1, &[Entry { document, chunks, vectors: Vec::new() }])
 }
 
@@ -209,7 +217,12 @@ fn of_too_many_terms_the_rarest_count() -> Result<()> {
     let mut builder = crate::index::SegmentBuilder::new(&lexical())?;
     // Every word is in one document, the last 50 also in another.
     for (id, text) in [("a", words.join(" ")), ("b", words[crate::limits::QUERY_TERMS..].join(" "))] {
-        let chunks = [crate::index::ChunkEntry { span: 0..text.len(), source: 0..0, context: String::new() }];
+        let chunks = [crate::index::ChunkEntry {
+            span: 0..text.len(),
+            source: 0..0,
+            context: String::new(),
+            unit: Default::default(),
+        }];
         let document = crate::index::Document { id: id.into(), text, title: None, url: None, meta: Default::default() };
         builder.add(&document, &chunks, None)?;
     }

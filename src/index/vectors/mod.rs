@@ -11,6 +11,7 @@
 mod blob;
 #[cfg(feature = "neural")]
 mod distance;
+mod means;
 mod probe;
 mod quantise;
 mod signs;
@@ -126,6 +127,8 @@ pub(crate) struct Vectors {
     prefix: Mutex<Option<Arc<Shape>>>,
     /// The bits of the number of dimensions that was asked for last.
     signs: Mutex<Option<Arc<signs::Signs>>>,
+    /// What means of groups of rows have in store for scores, for the number of dimensions that was asked for last.
+    means: Mutex<Option<(usize, Arc<Vec<means::Share>>)>>,
 }
 
 impl Vectors {
@@ -160,8 +163,8 @@ impl Vectors {
 
     fn new(config: VectorConfig, rows: Rows, scales: Vec<f32>, len: usize, fingerprint: u32) -> Vectors {
         let whole = Shape { dims: config.dims, factors: Vec::new(), squares: Vec::new() };
-        let (whole, prefix, signs) = (Arc::new(whole), Mutex::new(None), Mutex::new(None));
-        let mut vectors = Vectors { fingerprint, config, rows, scales, len, whole, prefix, signs };
+        let (whole, prefix, signs, means) = (Arc::new(whole), Mutex::default(), Mutex::default(), Mutex::default());
+        let mut vectors = Vectors { fingerprint, config, rows, scales, len, whole, prefix, signs, means };
         vectors.whole = Arc::new(vectors.measure(vectors.config.dims));
         vectors
     }

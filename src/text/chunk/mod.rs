@@ -69,6 +69,15 @@ impl Default for ChunkOptions {
     }
 }
 
+/// The sentences of a text (UAX #29; a paragraph ends one too), without white space around them.
+pub fn sentences(text: &str) -> Vec<Range<usize>> {
+    let [ends, _] = split::sentences_and_lines(text);
+    let ruler = Ruler::graphemes(text);
+    let mut start = 0;
+    let sentence = |end: usize| ruler.trim(std::mem::replace(&mut start, end)..end);
+    ends.into_iter().map(sentence).filter(|span| !span.is_empty()).collect()
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Chunk {
     /// Bytes in [`Chunked::text`].
