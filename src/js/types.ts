@@ -178,8 +178,9 @@ export type Generate = (prompt: string, options?: { signal?: AbortSignal | undef
 export interface ExpandOptions {
   /**
    * Pseudo-relevance feedback: the first `documents` (default 10) are taken for relevant. The lexical query gains their
-   * `terms` (10) most telling words, keeping the share `original` (0.5) for its own (RM3); the vector becomes `alpha`
-   * (0.9) of itself and `beta` (0.1) of their mean (Rocchio).
+   * `terms` (20) most telling words, keeping the share `original` (0.9) for its own (RM3); the vector becomes `alpha`
+   * (0.9) of itself and `beta` (0.1) of their mean (Rocchio). It widens more than it sharpens: expect more recall, not
+   * a better first hit.
    */
   prf?: boolean | { documents?: number; terms?: number; original?: number; alpha?: number; beta?: number } | undefined;
   /** Hypothetical answers, written by a generator or given: vectors are compared with the mean of theirs and the query's (HyDE). */
