@@ -11,8 +11,12 @@ use models::{load_model, raw_weights, Cached};
 use nearfield::model::float_weights::{FloatWeights, WithHead};
 use nearfield::model::neural::{NeuralModel, Tokens};
 use nearfield::model::reference;
-use nearfield::model::{config::ModelKind, Embedder, Reranker, Role};
+use nearfield::model::{
+    config::{ModelKind, Pooling},
+    Embedder, Reranker, Role, Spanned,
+};
 use nearfield::pace::{LocalFuture, Pacer, Unpaced};
+use nearfield::text::TokenCounter;
 use nearfield::{Error, ErrorKind, Result};
 use pollster::block_on;
 use std::cell::Cell;
@@ -118,6 +122,46 @@ fn agreement(name: &str, count: usize) -> (f64, f64) {
 fn minilm_agrees_with_its_original_weights() {
     let (mean, least) = agreement(MINILM, 220);
     assert!(mean >= 0.995 && least >= 0.98, "mean {mean}, least {least}");
+}
+
+/// Late chunking by its definition: the f32 reference reads the whole text, and the tokens of a run of words, counted
+/// word by word, are averaged.
+#[test]
+fn spans_are_the_means_of_their_tokens_in_the_whole_text() {
+    let (model, weights) = (load_model(MINILM), raw_weights(MINILM));
+    let weights = Cached::new(&weights);
+    let text = SENTENCES[..3].join(" ");
+    let tokens = model.tokens(&text, Role::Passage).unwrap();
+    let states = reference::hidden_states(&model.card().bert, &weights, &tokens.ids, &tokens.types).unwrap();
+    let (mut place, mut words) = (1, Vec::new());
+    for word in text.split_whitespace() {
+        let start = word.as_ptr() as usize - text.as_ptr() as usize;
+        let count = model.tokenizer().count(word);
+        words.push((start..start + word.len(), place..place + count));
+        place += count;
+    }
+    assert_eq!(place + 1, tokens.ids.len());
+    let (mut spans, mut expected) = (Vec::new(), Vec::new());
+    for length in [1, 3, 7, words.len()] {
+        for run in words.chunks(length) {
+            let (first, last) = (&run[0], &run[run.len() - 1]);
+            spans.push(first.0.start..last.0.end);
+            let part = states.narrow(0, first.1.start, last.1.end - first.1.start).unwrap();
+            expected.push(reference::pool(&part, Pooling::Mean, true).unwrap());
+        }
+    }
+    // Without tokens, as behind the end of what the model reads: the mean of all.
+    spans.push(text.len()..text.len());
+    expected.push(reference::pool(&states, Pooling::Mean, true).unwrap());
+    let other = Spanned { text: "Other.".into(), spans: std::iter::once(0..6).collect() };
+    let read = [other, Spanned { text, spans }];
+    let ours = block_on(model.embed_spans(&read, &Unpaced)).unwrap();
+    let ours: Vec<&[f32]> = ours.chunks_exact(model.info().dims).collect();
+    assert_eq!(ours.len(), 1 + expected.len());
+    for (ours, expected) in ours[1..].iter().zip(&expected) {
+        let cosine = cosine(ours, expected);
+        assert!(cosine > 0.98, "{cosine}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod host;
 
-use host::{Host, WordHashes};
+use host::{in_context, Host, WordHashes};
 use nearfield::engine::{Engine, Found, Incoming, Levels, Reembedding, VectorSettings, Wanted};
 use nearfield::error::ErrorKind;
 use nearfield::index::{Document, Level, Metric, Storage};
@@ -164,8 +164,8 @@ fn documents_are_the_means_of_their_chunks() {
 
 #[test]
 fn parents_hold_what_was_found() {
-    let stored = Levels { sentences: true, parents: Some(60) };
-    for (levels, longest) in [(stored, 60), (Levels { sentences: true, parents: None }, usize::MAX)] {
+    let stored = Levels { sentences: true, parents: Some(60), late: false };
+    for (levels, longest) in [(stored, 60), (Levels { sentences: true, ..Levels::default() }, usize::MAX)] {
         let engine = filled(levels);
         for level in ["sentence", "chunk"] {
             let small = search(&engine, "the ice closes the bay", json!({ "level": level, "group": false }));
@@ -204,7 +204,7 @@ fn without_stored_parents_it_is_the_section() {
 fn units_outlive_merging_and_another_model() {
     let store = MemoryStore::new();
     let vectors = || VectorSettings { storage: Storage::F32, ..VectorSettings::default() };
-    let levels = || Levels { sentences: true, parents: Some(40) };
+    let levels = || Levels { sentences: true, parents: Some(40), late: false };
     let engine = open(&store, levels(), vectors());
     for document in documents() {
         Host::new().run(async |services| engine.add(vec![document.clone()], services).await).unwrap();
@@ -233,4 +233,30 @@ fn units_outlive_merging_and_another_model() {
     while other.run(async |services| engine.reembed(services).await).unwrap() == Reembedding::Going {}
     assert_eq!(answers(&engine, &other), before);
     assert!(host.run(async |services| engine.verify(services).await).unwrap().ok);
+}
+
+/// Every unit's vector has seen the window that the model read: after adding, and after another model.
+#[test]
+fn late_chunks_have_seen_their_document() {
+    let engine = filled(Levels { late: true, ..mixed() });
+    let check = |model: &str| {
+        let host = Host::with(Unpaced, Some(WordHashes::new(model)));
+        for query in ["a breaker on mondays", "lanterns and stars"] {
+            let options = json!({ "mode": "dense", "k": 100, "group": false });
+            let options = serde_json::from_value(options).unwrap();
+            let found = host.run(async |services| engine.search(query, options, services).await).unwrap();
+            assert!(found.hits.len() > 40);
+            for hit in found.hits.iter().filter(|hit| hit.id == "guide") {
+                // The guide, under its title, fits the model at once: 128 tokens.
+                let read = format!("Harbour\n\n{}", GUIDE.trim_end());
+                let text = &hit.content.as_ref().unwrap().text;
+                let expected = dot(&WordHashes::vector(query), &in_context(&read, text));
+                assert!((f64::from(hit.score) - expected).abs() < 1e-5, "{text}: {} {expected}", hit.score);
+            }
+        }
+    };
+    check("a");
+    let other = Host::with(Unpaced, Some(WordHashes::new("b")));
+    while other.run(async |services| engine.reembed(services).await).unwrap() == Reembedding::Going {}
+    check("b");
 }

@@ -18,6 +18,8 @@ pub struct Levels {
     pub sentences: bool,
     /// Tokens of the parents: neighbouring chunks that together have no more. Without, a chunk's parent is its section.
     pub parents: Option<usize>,
+    /// The model reads whole documents, and units are pooled from what it makes of them (late chunking).
+    pub late: bool,
 }
 
 impl Levels {
@@ -182,7 +184,7 @@ mod tests {
         let text = "First one. Second one! A third? And the last.";
         // The second chunk repeats the end of the first.
         let chunks = vec![entry(0..22), entry(11..45)];
-        let levels = Levels { sentences: true, parents: None };
+        let levels = Levels { sentences: true, ..Levels::default() };
         let units = levels.units(text, chunks, &WordCounter);
         let sentences: Vec<&str> =
             units.iter().filter(|unit| unit.unit.sentence).map(|unit| &text[unit.span.clone()]).collect();

@@ -10,6 +10,7 @@ mod archive;
 mod context;
 mod expand;
 mod hits;
+mod late;
 mod levels;
 mod list;
 mod load;

@@ -2,15 +2,17 @@
 //! there; one commit then puts them in place. Each part is a commit, so the work goes on where it stopped, whatever
 //! stopped it. The same way, segments that lost their vectors get them again.
 
+use super::late::{self, Whole, Window};
 use super::levels::unit_input;
 use super::services::{Phase, Progress, Services};
 use super::write::leading;
 use super::Engine;
 use crate::error::{Error, Result};
 use crate::index::{join_vectors, seal_vectors, BlobKind, VectorConfig};
-use crate::model::{EmbedderInfo, Role};
+use crate::model::{EmbedderInfo, Role, Spanned};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Numbered, Part, Pending};
+use std::ops::Range;
 use std::rc::Rc;
 
 /// Chunks of one part: what is lost at most when the work is stopped.
@@ -85,7 +87,7 @@ impl Engine {
         for number in first..last {
             let chunk = view.segment.chunk(number)?;
             live.push(!view.tombstones().contains(chunk.doc));
-            if view.tombstones().contains(chunk.doc) {
+            if view.tombstones().contains(chunk.doc) || self.is_late() {
                 continue;
             }
             let title = view.segment.doc(chunk.doc)?.title.unwrap_or_default();
@@ -93,10 +95,13 @@ impl Engine {
             inputs.push(unit_input(&chunk.unit, title, chunk.context, &text));
             services.pacer.pause().await?;
         }
-        let vectors = embedder.embed(&inputs, Role::Passage, services.pacer).await?;
-        if vectors.len() != inputs.len() * width {
-            let message = format!("the embedder returned {} numbers for {} texts", vectors.len(), inputs.len());
-            return Err(Error::invalid(message));
+        let vectors = match self.is_late() {
+            true => self.late_vectors(view, first..last, services).await?,
+            false => embedder.embed(&inputs, Role::Passage, services.pacer).await?,
+        };
+        let wanted = live.iter().filter(|live| **live).count();
+        if vectors.len() != wanted * width {
+            return Err(Error::invalid(format!("the embedder returned {} numbers for {wanted} texts", vectors.len())));
         }
         let vectors = leading(&vectors, width, Some(dims));
         let (mut rows, mut from) = (Vec::with_capacity(live.len() * dims), vectors.chunks_exact(dims));
@@ -107,6 +112,36 @@ impl Engine {
             }
         }
         Ok(rows)
+    }
+
+    /// The same for chunks whose documents are read whole: those of live documents, in order.
+    async fn late_vectors(&self, view: &View, wanted: Range<u32>, services: &Services<'_>) -> Result<Vec<f32>> {
+        let embedder = services.embedder.ok_or_else(|| Error::invalid("reembed: there is no embedder"))?;
+        let (mut windows, mut counts) = (Vec::new(), Vec::new());
+        let mut next = wanted.start;
+        while next < wanted.end {
+            let doc = view.segment.chunk(next)?.doc;
+            let chunks = view.segment.doc_chunks(doc);
+            let part = next..chunks.end.min(wanted.end);
+            next = part.end;
+            if view.tombstones().contains(doc) {
+                continue;
+            }
+            let mut units = Vec::new();
+            for number in chunks.clone() {
+                let chunk = view.segment.chunk(number)?;
+                units.push((chunk.span, chunk.unit));
+            }
+            let title = view.segment.doc(doc)?.title.unwrap_or_default();
+            let text = self.text(view, doc, None).await?;
+            let whole = Whole { title, text: &text, units: &units };
+            let of_part = |window| within(window, &part, chunks.start);
+            let read = late::windows(&whole, embedder.info().max_tokens, services.counter);
+            windows.push(read.into_iter().map(of_part).filter(|window| !window.units.is_empty()).collect());
+            counts.push(part.len());
+            services.pacer.pause().await?;
+        }
+        late::embed_late(&windows, &counts, embedder, services.pacer).await
     }
 
     /// Puts the new vectors in place of the old ones.
@@ -139,6 +174,20 @@ impl Engine {
         self.commit(snapshot, manifest, put, None).await?;
         Ok(Reembedding::Done)
     }
+}
+
+/// What a window has of the chunks `part` of a segment, numbered from the first of these; the document's are numbered
+/// from `start`.
+fn within(window: Window, part: &Range<u32>, start: u32) -> Window {
+    let (mut read, mut units) = (Spanned { spans: Vec::new(), ..window.read.clone() }, Vec::new());
+    for (unit, span) in window.units.into_iter().zip(window.read.spans) {
+        let number = start + unit as u32;
+        if part.contains(&number) {
+            units.push((number - part.start) as usize);
+            read.spans.push(span);
+        }
+    }
+    Window { read, units }
 }
 
 /// Whether the collection's vectors are this model's.

@@ -2,6 +2,7 @@
 //! atomic commit, so that a batch is either searchable and safe or never happened. The first batch is small, so that
 //! the first documents can be found at once; batches then grow, so that segments stay few.
 
+use super::late::{self, Whole, Window};
 use super::levels::unit_input;
 use super::services::{Phase, Progress, Services};
 use super::{Engine, Settings};
@@ -39,7 +40,9 @@ impl From<Document> for Incoming {
 struct Prepared {
     document: Document,
     chunks: Vec<ChunkEntry>,
+    /// What the model reads for each chunk, or of the whole.
     inputs: Vec<String>,
+    windows: Vec<Window>,
 }
 
 impl Engine {
@@ -129,8 +132,14 @@ impl Engine {
         let chunks = self.settings().levels.units(&text, chunks, services.counter);
         let heading = title.as_deref().unwrap_or("");
         let input = |chunk: &ChunkEntry| unit_input(&chunk.unit, heading, &chunk.context, &text[chunk.span.clone()]);
-        let inputs = chunks.iter().map(input).collect();
-        Ok(Prepared { document: Document { text, title, ..document }, chunks, inputs })
+        let (mut inputs, mut windows) = (Vec::new(), Vec::new());
+        if self.is_late() && services.embedder.is_some() {
+            let units: Vec<_> = chunks.iter().map(|chunk| (chunk.span.clone(), chunk.unit.clone())).collect();
+            windows = late::windows(&Whole { title: heading, text: &text, units: &units }, longest, services.counter);
+        } else {
+            inputs.extend(chunks.iter().map(input));
+        }
+        Ok(Prepared { document: Document { text, title, ..document }, chunks, inputs, windows })
     }
 
     fn chunk_options(
@@ -264,6 +273,11 @@ fn bury(manifest: &mut Manifest, snapshot: &Snapshot, id: &str) -> bool {
 /// All inputs of the batch in one call, so that the embedder can sort and spread them.
 async fn embed(batch: &mut [Prepared], services: &Services<'_>) -> Result<Option<Vec<f32>>> {
     let Some(embedder) = services.embedder else { return Ok(None) };
+    if batch.iter().any(|prepared| !prepared.windows.is_empty()) {
+        let windows: Vec<_> = batch.iter_mut().map(|prepared| std::mem::take(&mut prepared.windows)).collect();
+        let counts: Vec<usize> = batch.iter().map(|prepared| prepared.chunks.len()).collect();
+        return late::embed_late(&windows, &counts, embedder, services.pacer).await.map(Some);
+    }
     let inputs: Vec<String> = batch.iter_mut().flat_map(|prepared| std::mem::take(&mut prepared.inputs)).collect();
     let vectors = embedder.embed(&inputs, Role::Passage, services.pacer).await?;
     let expected = inputs.len() * embedder.info().dims;

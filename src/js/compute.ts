@@ -72,7 +72,7 @@ export class Compute {
     if (role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
       const { info } = await held.bundle(signal, report);
       let done = 0;
-      const spread = await this.#spread(lengths, info.dims, signal, false, async (helper, job) => {
+      const spread = await this.#spread(lengths, lengths.map(() => info.dims), signal, false, async (helper, job) => {
         const key = await this.#give(helper, held, signal, report);
         const part = await helper.peer.call("embed", [key, pick(texts, job), role], { signal });
         embedded((done += job.length));
@@ -90,11 +90,33 @@ export class Compute {
     return rows.length === 1 ? rows[0]! : joined(rows);
   }
 
+  /** Rows for the spans of passages that are read whole, joined: of each, start and end in bytes. */
+  async embedSpans(
+    held: HeldModel,
+    texts: string[],
+    spans: Uint32Array[],
+    signal: AbortSignal,
+    report?: Report,
+  ): Promise<Float32Array> {
+    const lengths = texts.map((text) => text.length);
+    if (this.#isLarge(lengths, LARGE_EMBED)) {
+      const { info } = await held.bundle(signal, report);
+      const sizes = spans.map((ends) => (ends.length / 2) * info.dims);
+      const spread = await this.#spread(lengths, sizes, signal, false, async (helper, job) => {
+        const key = await this.#give(helper, held, signal, report);
+        return helper.peer.call("embedSpans", [key, pick(texts, job), pick(spans, job)], { signal });
+      });
+      if (spread) return spread;
+    }
+    const model = await held.model(signal, report);
+    return this.#counted(model, () => model.embedSpans(texts, spans, () => pause(signal)));
+  }
+
   /** One score for each text, in order. */
   async score(held: HeldModel, query: string, texts: string[], signal: AbortSignal, report?: Report): Promise<Float32Array> {
     const lengths = texts.map((text) => text.length);
     if (this.#isLarge(lengths, LARGE_RERANK)) {
-      const spread = await this.#spread(lengths, 1, signal, true, async (helper, job) => {
+      const spread = await this.#spread(lengths, lengths.map(() => 1), signal, true, async (helper, job) => {
         const key = await this.#give(helper, held, signal, report);
         return helper.peer.call("score", [key, query, pick(texts, job)], { signal });
       });
@@ -125,7 +147,7 @@ export class Compute {
   /** Undefined when the pool turned out to be unusable: the caller does the work itself. */
   async #spread(
     lengths: number[],
-    width: number,
+    sizes: number[],
     signal: AbortSignal,
     urgent: boolean,
     work: (helper: Helper, job: number[]) => Promise<{ rows: Float32Array; tokens: number }>,
@@ -140,7 +162,7 @@ export class Compute {
       return rows;
     };
     try {
-      return gatherRows(jobs, await Promise.all(jobs.map(run)), lengths.length, width);
+      return gatherRows(jobs, await Promise.all(jobs.map(run)), sizes);
     } catch (error) {
       group.abort();
       if (this.#pool.max === 0 && !signal.aborted) return undefined;
@@ -217,4 +239,4 @@ function joined(parts: Float32Array[]): Float32Array {
   return all;
 }
 
-const pick = (texts: string[], job: number[]): string[] => job.map((index) => texts[index]!);
+const pick = <T>(items: T[], job: number[]): T[] => job.map((index) => items[index]!);

@@ -36,6 +36,11 @@ class PoolWorker implements Handlers<PoolMethods> {
     return this.#inTurn(model, signal, () => model.embed(texts, role, () => pause(signal)));
   };
 
+  embedSpans = ({ signal }: CallContext, key: string, texts: string[], spans: Uint32Array[]) => {
+    const model = this.#model(key);
+    return this.#inTurn(model, signal, () => model.embedSpans(texts, spans, () => pause(signal)));
+  };
+
   score = ({ signal }: CallContext, key: string, query: string, texts: string[]) => {
     const model = this.#model(key);
     return this.#inTurn(model, signal, () => model.score(query, texts, () => pause(signal)));

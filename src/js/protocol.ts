@@ -96,6 +96,7 @@ export interface PoolMethods {
   /** Loads a model; `key` names it from then on. */
   load(key: string, bundle: Bundle): void;
   embed(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
+  embedSpans(key: string, texts: string[], spans: Uint32Array[]): { rows: Float32Array; tokens: number };
   score(key: string, query: string, texts: string[]): { rows: Float32Array; tokens: number };
   buildGraph(job: Uint8Array): Uint8Array;
 }

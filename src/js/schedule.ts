@@ -32,11 +32,14 @@ export function cutJobs(lengths: readonly number[], workers: number): Job[] {
   return jobs;
 }
 
-/** Puts the rows that jobs returned back into the order of the input. Every row has `width` numbers. */
-export function gatherRows(jobs: readonly Job[], rows: readonly Float32Array[], count: number, width: number): Float32Array {
-  const all = new Float32Array(count * width);
+/** Puts what jobs returned back into the order of the input, of which each text has so many numbers in it. */
+export function gatherRows(jobs: readonly Job[], rows: readonly Float32Array[], sizes: readonly number[]): Float32Array {
+  const starts = [0];
+  for (const size of sizes) starts.push(starts.at(-1)! + size);
+  const all = new Float32Array(starts.at(-1)!);
   jobs.forEach((job, number) => {
-    job.forEach((index, row) => all.set(rows[number]!.subarray(row * width, (row + 1) * width), index * width));
+    let at = 0;
+    for (const index of job) all.set(rows[number]!.subarray(at, (at += sizes[index]!)), starts[index]!);
   });
   return all;
 }

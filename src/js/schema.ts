@@ -67,7 +67,7 @@ export const checkOpen = isShape({
     index: isOneOf("auto", "flat", "hnsw"),
     rotation: isOneOf("auto", "none", "pca"),
   }),
-  chunk: isShape({ ...chunkFields, sentences: isBoolean, parents: isPositive }),
+  chunk: isShape({ ...chunkFields, sentences: isBoolean, parents: isPositive, late: isBoolean }),
   language: isString,
   storage: isOneOf("indexeddb", "memory"),
   device: isOneOf("auto", "wasm"),

@@ -287,10 +287,16 @@ export class Session {
       pause: (call) => pause(this.#running(call).context.signal),
       progress: (call, event) => this.#progress(this.#running(call), event),
       embed: (call, texts, role) => this.#embed(this.#running(call), texts, role),
+      embedSpans: (call, texts, spans) => this.#embedSpans(this.#running(call), texts, spans),
       score: (call, query, texts) => this.#score(this.#running(call), query, texts),
       buildGraph: (call, job) => this.#buildGraph(call, job),
       fetch: fetchPublished,
     };
+  }
+
+  async #embedSpans({ context, model }: Running, texts: string[], spans: Uint32Array[]): Promise<Float32Array> {
+    if (!model.held) throw new NearfieldError("Unsupported", "chunk.late: an own embedder shows no states of tokens");
+    return this.#compute.embedSpans(model.held, texts, spans, context.signal, context.progress);
   }
 
   async #embed(running: Running, texts: string[], role: Role): Promise<Float32Array> {

@@ -42,9 +42,9 @@ export function engineSetup(place: string | URL, options: OpenOptions): Setup {
 }
 
 /** How documents are cut, and what is made of them besides: the engine keeps these apart. */
-function chunkSetup({ sentences, parents, ...chunk }: NonNullable<OpenOptions["chunk"]> = {}): object {
+function chunkSetup({ sentences, parents, late, ...chunk }: NonNullable<OpenOptions["chunk"]> = {}): object {
   const isSaid = (fields: object) => Object.values(fields).some((field) => field !== undefined);
-  const levels = { sentences, parents };
+  const levels = { sentences, parents, late };
   return { chunk: isSaid(chunk) ? chunk : undefined, levels: isSaid(levels) ? levels : undefined };
 }
 

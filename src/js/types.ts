@@ -109,6 +109,12 @@ export interface LevelOptions extends ChunkOptions {
    * chunk's parent is its section (the neighbours under the same headings), a sentence's its chunk.
    */
   parents?: number | undefined;
+  /**
+   * Late chunking: the model reads as much of a document at once as it takes, and the vector of each chunk and sentence
+   * is the mean of its tokens' states, which have seen the text around them. Not with an embedder of your own. Default
+   * false.
+   */
+  late?: boolean | undefined;
 }
 
 export interface VectorOptions {

@@ -22,6 +22,8 @@ export interface WasmModel {
   info(): ModelInfo;
   /** Rows of `info().dims` numbers, joined. */
   embed(texts: string[], role: Role, pause: Pause): Promise<Float32Array>;
+  /** Rows for parts of texts that are read whole: of each text, start and end of each part in bytes. */
+  embedSpans(texts: string[], spans: Uint32Array[], pause: Pause): Promise<Float32Array>;
   score(query: string, passages: string[], pause: Pause): Promise<Float32Array>;
   /** Tokens encoded so far, special tokens included. */
   tokens(): number;
@@ -36,6 +38,7 @@ export interface WasmModel {
 /** What the engine asks of this worker. `call` is the number of the call that it works on. */
 export interface EngineHooks {
   embed(call: number, texts: string[], role: Role): Promise<Float32Array>;
+  embedSpans(call: number, texts: string[], spans: Uint32Array[]): Promise<Float32Array>;
   score(call: number, query: string, texts: string[]): Promise<Float32Array>;
   buildGraph(call: number, job: Uint8Array): Promise<Uint8Array>;
   pause(call: number): Promise<void> | undefined;

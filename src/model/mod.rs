@@ -47,9 +47,10 @@ pub mod tokenizer;
 #[cfg(feature = "neural")]
 pub mod weights;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::pace::{LocalFuture, Pacer};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// Which side of retrieval a text is on: asymmetric models have a prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +83,13 @@ pub struct EncoderInfo {
     pub digest: String,
 }
 
+/// A text, and the parts of it that get a vector each: ranges of its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned {
+    pub text: String,
+    pub spans: Vec<Range<usize>>,
+}
+
 /// Text to vectors.
 pub trait Embedder {
     fn info(&self) -> &EmbedderInfo;
@@ -89,6 +97,14 @@ pub trait Embedder {
     /// One row of `info().dims` finite numbers for each text, in order, row-major. Length 1 (L2) where the model's
     /// files ask for it.
     fn embed<'a>(&'a self, texts: &'a [String], role: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>>;
+
+    /// One row for each span of each passage, in order: the passage is read whole, and the row is the mean of the
+    /// states of the tokens that touch the span, brought to length 1 where the model's vectors are. A span without
+    /// tokens, as behind the model's maximum, gets the mean of all.
+    fn embed_spans<'a>(&'a self, _: &'a [Spanned], _: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        let message = format!("late chunking: {} shows no states of tokens", self.info().name);
+        Box::pin(std::future::ready(Err(Error::unsupported(message))))
+    }
 }
 
 /// Query and passages to relevance scores (logits: higher is better, no fixed range).

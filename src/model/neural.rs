@@ -6,13 +6,14 @@
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::batch::Batch;
-use crate::model::config::ModelCard;
+use crate::model::config::{ModelCard, Pooling};
 use crate::model::encoder::{Encoder, Scratch};
 use crate::model::head::{self, Head, PoolerScratch};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
-use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
+use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
 use crate::pace::{LocalFuture, Pacer};
+use crate::text::TokenCounter;
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
@@ -176,6 +177,52 @@ impl NeuralModel {
         Ok(out)
     }
 
+    /// The tokens of a passage, and where among them those of each span are.
+    fn spanned_tokens(&self, input: &Spanned) -> Result<(Tokens, Vec<Range<usize>>)> {
+        let tokens = self.tokens(&input.text, Role::Passage)?;
+        let prefix = &self.card.passage_prefix;
+        let places = self.tokenizer.token_spans(&format!("{prefix}{}", input.text));
+        // One special token before the text, the others behind it.
+        let special = self.tokenizer.special_tokens();
+        let (before, count) = (special.min(1), tokens.ids.len().saturating_sub(special));
+        let places = &places[..count.min(places.len())];
+        let range = |span: &Range<usize>| {
+            let first = places.partition_point(|place| place.1 <= span.start + prefix.len());
+            let end = places.partition_point(|place| place.0 < span.end + prefix.len());
+            match first < end {
+                true => before + first..before + end,
+                false => 0..tokens.ids.len(),
+            }
+        };
+        let ranges = input.spans.iter().map(range).collect();
+        Ok((tokens, ranges))
+    }
+
+    async fn span_vectors(&self, inputs: &[Spanned], pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        let Head::Pool { normalize, .. } = self.head else {
+            return Err(Error::invalid(format!("model {:?} scores pairs; it has no vectors", self.card.name)));
+        };
+        let read = inputs.iter().map(|input| self.spanned_tokens(input)).collect::<Result<Vec<_>>>()?;
+        let (dims, mut out) = (self.info.dims, Vec::new());
+        let mut ranges = read.iter().map(|(_, ranges)| ranges);
+        self.run(
+            read.len(),
+            |i| Ok(read[i].0.clone()),
+            pacer,
+            |workspace, sequence| {
+                for range in ranges.next().into_iter().flatten() {
+                    let at = out.len();
+                    out.resize(at + dims, 0.0);
+                    let tokens = sequence.start + range.start..sequence.start + range.end;
+                    head::pool(Pooling::Mean, normalize, &workspace.scratch, tokens, &mut out[at..]);
+                }
+            },
+        )
+        .await?;
+        head::check_finite(&out, &self.card.name)?;
+        Ok(out)
+    }
+
     async fn logits(
         &self,
         count: usize,
@@ -267,6 +314,10 @@ impl Embedder for NeuralModel {
 
     fn embed<'a>(&'a self, texts: &'a [String], role: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
         Box::pin(self.vectors(texts.len(), move |i| self.tokens(&texts[i], role), pacer))
+    }
+
+    fn embed_spans<'a>(&'a self, texts: &'a [Spanned], pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        Box::pin(self.span_vectors(texts, pacer))
     }
 }
 

@@ -5,9 +5,9 @@ use super::error::from_js;
 use crate::adapters::http::Fetch;
 use crate::engine::{GraphBuilder, Progress};
 use crate::error::{Error, Result};
-use crate::model::{Embedder, EmbedderInfo, Reranker, Role};
+use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
 use crate::pace::{Clock, LocalFuture, Pacer};
-use js_sys::{Float32Array, Promise, Uint8Array};
+use js_sys::{Float32Array, Promise, Uint32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
@@ -18,6 +18,9 @@ extern "C" {
 
     #[wasm_bindgen(method, catch)]
     fn embed(this: &Hooks, call: u32, texts: Vec<String>, role: &str) -> Result<Promise, JsValue>;
+    /// `spans`: for each text, start and end of each span in bytes.
+    #[wasm_bindgen(method, catch, js_name = embedSpans)]
+    fn embed_spans(this: &Hooks, call: u32, texts: Vec<String>, spans: Vec<Uint32Array>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn score(this: &Hooks, call: u32, query: &str, texts: Vec<String>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = buildGraph)]
@@ -88,6 +91,16 @@ impl Embedder for HostEmbedder<'_> {
             Role::Passage => "passage",
         };
         let promise = self.host.hooks.embed(self.host.call, texts.to_vec(), role);
+        Box::pin(self.host.floats(promise))
+    }
+
+    fn embed_spans<'a>(&'a self, texts: &'a [Spanned], _: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        let spans = |text: &Spanned| -> Uint32Array {
+            let ends = text.spans.iter().flat_map(|span| [span.start as u32, span.end as u32]).collect::<Vec<_>>();
+            Uint32Array::from(&ends[..])
+        };
+        let (texts, spans) = (texts.iter().map(|it| it.text.clone()).collect(), texts.iter().map(spans).collect());
+        let promise = self.host.hooks.embed_spans(self.host.call, texts, spans);
         Box::pin(self.host.floats(promise))
     }
 }

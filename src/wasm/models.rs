@@ -11,8 +11,8 @@ use crate::model::hub::Extras;
 use crate::model::neural::{NeuralModel, Tokens};
 use crate::model::stream::WeightStream;
 use crate::model::tokenizer::Tokenizer;
-use crate::model::{Embedder, Reranker, Role};
-use js_sys::{Float32Array, Function};
+use crate::model::{Embedder, Reranker, Role, Spanned};
+use js_sys::{Float32Array, Function, Uint32Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
 
@@ -105,6 +105,19 @@ impl Model {
         Ok(Float32Array::from(&self.0.embed(&texts, role, &Pause(pause)).await?[..]))
     }
 
+    /// A row for each span of each text, in order; `spans` has start and end of each in bytes, text by text.
+    #[wasm_bindgen(js_name = embedSpans)]
+    pub async fn embed_spans(
+        &self,
+        texts: Vec<String>,
+        spans: Vec<Uint32Array>,
+        pause: Function,
+    ) -> JsResult<Float32Array> {
+        let read = texts.into_iter().zip(spans).map(|(text, ends)| spanned(text, &ends.to_vec()));
+        let read = read.collect::<Result<Vec<_>>>()?;
+        Ok(Float32Array::from(&self.0.embed_spans(&read, &Pause(pause)).await?[..]))
+    }
+
     /// One logit for each passage.
     pub async fn score(&self, query: String, passages: Vec<String>, pause: Function) -> JsResult<Float32Array> {
         Ok(Float32Array::from(&self.0.score(&query, &passages, &Pause(pause)).await?[..]))
@@ -141,6 +154,14 @@ impl Model {
     /// A row of one of the embedding tables.
     pub fn row(&self, name: &str, row: usize, width: usize) -> JsResult<Float32Array> {
         Ok(Float32Array::from(&self.0.encoder().row(name, row, width)?[..]))
+    }
+}
+
+fn spanned(text: String, ends: &[u32]) -> Result<Spanned> {
+    let spans: Vec<_> = ends.chunks_exact(2).map(|pair| pair[0] as usize..pair[1] as usize).collect();
+    match spans.iter().all(|span| span.start <= span.end && span.end <= text.len()) {
+        true => Ok(Spanned { text, spans }),
+        false => Err(Error::invalid("a span outside its text")),
     }
 }
 

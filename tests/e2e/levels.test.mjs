@@ -72,3 +72,26 @@ test("sentences, chunks, documents and parents", async () => {
   assert.equal(parent.text.slice(...parent.found), sentence.text);
   assert.deepEqual(errors.map(({ code }) => code), ["InvalidInput", "InvalidInput"]);
 });
+
+test("late chunks have seen their document", async () => {
+  const found = await page.evaluate(async () => {
+    const text = "Berlin is the capital of Germany. It lies on the river Spree. The city has 3.8 million inhabitants.";
+    const ask = async (late) => {
+      const chunk = { strategy: "sentences", size: 16, overlap: 0, late };
+      const db = await t.open(`late${late}`, { storage: "memory", embedder: "all-MiniLM-L6-v2", workers: 0, chunk });
+      await db.add([{ id: "b", text }]);
+      const { hits } = await db.search("population of Berlin", { mode: "dense", group: false });
+      await db.close();
+      return Object.fromEntries(hits.map(({ text, score }) => [text, score]));
+    };
+    const own = await t.open("own", { storage: "memory", embedder: t.embedder, chunk: { late: true } });
+    const refused = await t.failure(own.add([{ id: "a", text }]));
+    await own.close();
+    return { plain: await ask(false), late: await ask(true), refused };
+  });
+  assert.equal(found.refused.code, "Unsupported");
+  // The sentence that only says "the city" is nearer once the model has read which one.
+  const city = "The city has 3.8 million inhabitants.";
+  assert.deepEqual(Object.keys(found.late).sort(), Object.keys(found.plain).sort());
+  assert.ok(found.late[city] > found.plain[city], `${found.late[city]} ${found.plain[city]}`);
+});

@@ -3,7 +3,7 @@
 
 use nearfield::engine::{GraphBuilder, Progress, Services};
 use nearfield::error::{Error, ErrorKind, Result};
-use nearfield::model::{Embedder, EmbedderInfo, Reranker, Role};
+use nearfield::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
 use nearfield::pace::{LocalFuture, Pacer, Stopped};
 use nearfield::text::WordCounter;
 use std::cell::{Cell, RefCell};
@@ -46,6 +46,11 @@ impl WordHashes {
     }
 }
 
+/// The vector of a part of a text, half of which is the text around it.
+pub fn in_context(text: &str, part: &str) -> Vec<f32> {
+    WordHashes::vector(&format!("{part} {text}"))
+}
+
 impl Embedder for WordHashes {
     fn info(&self) -> &EmbedderInfo {
         &self.info
@@ -56,6 +61,11 @@ impl Embedder for WordHashes {
             pacer.pause().await?;
             Ok(texts.iter().flat_map(|text| WordHashes::vector(text)).collect())
         })
+    }
+
+    fn embed_spans<'a>(&'a self, texts: &'a [Spanned], _: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
+        let rows = |text: &'a Spanned| text.spans.iter().map(|span| in_context(&text.text, &text.text[span.clone()]));
+        Box::pin(std::future::ready(Ok(texts.iter().flat_map(rows).flatten().collect())))
     }
 }
 
