@@ -2,7 +2,8 @@
 //! encoder, two batches of documents or two slices of a scan it asks its [`Pacer`], which may hand control back to
 //! the event loop for a moment and which fails with `Aborted` once the caller's signal was raised.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
+use futures_util::FutureExt;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -12,6 +13,11 @@ pub type LocalFuture<'a, T> = Pin<Box<dyn Future<Output = T> + 'a>>;
 pub trait Pacer {
     /// Called every few milliseconds of work. `Err(Aborted)` unwinds the computation; nothing half-done is kept.
     fn pause(&self) -> LocalFuture<'_, Result<()>>;
+}
+
+/// The outcome of work that never waits, as what runs with [`Unpaced`] and without I/O.
+pub fn at_once<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    work.now_or_never().unwrap_or_else(|| Err(Error::internal("work that does not wait has waited")))
 }
 
 /// Runs straight through: for native tools and tests.

@@ -6,10 +6,10 @@
 mod host;
 
 use host::{AbortAfter, Host, WordHashes};
-use nearfield::engine::{Engine, Found, GraphPolicy, Incoming, Maintenance, VectorSettings, Wanted};
+use nearfield::engine::{Engine, Found, GraphPolicy, Incoming, Maintenance, Services, Turn, VectorSettings, Wanted};
 use nearfield::error::ErrorKind;
 use nearfield::index::{Document, MetaValue};
-use nearfield::pace::Unpaced;
+use nearfield::pace::{LocalFuture, Unpaced};
 use nearfield::search::options::{Mode, SearchOptions};
 use nearfield::store::MemoryStore;
 use nearfield::text::{ChunkOptions, Strategy as Chunking};
@@ -430,4 +430,76 @@ proptest! {
             prop_assert_eq!(&pollster::block_on(engine.get(id)).unwrap().unwrap().text, text);
         }
     }
+}
+
+/// Lets somebody else write while a merge is being prepared.
+struct Meanwhile<'a> {
+    engine: &'a Engine,
+    writes: Cell<u32>,
+}
+
+impl Turn for Meanwhile<'_> {
+    fn release(&self) {
+        self.writes.set(self.writes.get() + 1);
+        add(
+            self.engine,
+            vec![document("late", "A plum that came late."), document("apple", "The apple was replaced.")],
+        );
+        pollster::block_on(self.engine.delete(&["melon".into()])).unwrap();
+    }
+
+    fn regain(&self) -> LocalFuture<'_, nearfield::Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[test]
+fn what_is_written_while_segments_are_merged_is_there_afterwards() {
+    let store = MemoryStore::new();
+    let engine = open_in(&store);
+    for document in fruit() {
+        add(&engine, vec![document]);
+    }
+    let turn = Meanwhile { engine: &engine, writes: Cell::new(0) };
+    let compact = async |services: &Services<'_>| engine.compact(&Services { turn: Some(&turn), ..*services }).await;
+    Host::new().run(compact).unwrap();
+    assert_eq!(turn.writes.get(), 1);
+    for engine in [&engine, &open_in(&store)] {
+        assert_eq!(engine.stats().segments.len(), 2);
+        assert_eq!(
+            engine.ids().into_iter().collect::<BTreeSet<_>>(),
+            ["apple", "cherry", "late"].map(String::from).into()
+        );
+        assert_eq!(ids(&search(engine, "replaced", json!({ "mode": "sparse" }))), ["apple"]);
+        assert!(search(engine, "orchards melon", json!({ "mode": "sparse" })).hits.is_empty());
+        let report = Host::new().run(async |services| engine.verify(services).await).unwrap();
+        assert!(report.ok && report.documents == 3, "{report:?}");
+    }
+}
+
+/// Begins to change the model while a merge is being prepared.
+struct ChangesModel<'a>(&'a Engine);
+
+impl Turn for ChangesModel<'_> {
+    fn release(&self) {
+        let host = Host::with(Unpaced, Some(WordHashes::new("b")));
+        host.run(async |services| self.0.reembed(services).await).unwrap();
+    }
+
+    fn regain(&self) -> LocalFuture<'_, nearfield::Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[test]
+fn a_merge_gives_way_to_another_model() {
+    let engine = open();
+    for document in fruit() {
+        add(&engine, vec![document]);
+    }
+    let turn = ChangesModel(&engine);
+    let compact = async |services: &Services<'_>| engine.compact(&Services { turn: Some(&turn), ..*services }).await;
+    Host::new().run(compact).unwrap();
+    let stats = engine.stats();
+    assert!(stats.pending.is_some() && stats.segments.len() == 3 && stats.documents == 3, "{stats:?}");
 }

@@ -4,6 +4,7 @@
 use super::{Access, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{ChunkRef, Graph, Lazy, Page, Segment};
+use crate::pace::Pacer;
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, SegmentEntry};
 use std::ops::Range;
@@ -45,8 +46,9 @@ impl Engine {
         }
     }
 
-    /// Makes a generation current. `fresh` is a segment that was just written.
-    pub(super) async fn adopt(&self, manifest: Manifest, fresh: Option<Segment>) -> Result<()> {
+    /// Makes a generation current. `fresh` is a segment that was just written. Until all is read, the one before
+    /// answers.
+    pub(super) async fn adopt(&self, manifest: Manifest, fresh: Option<Segment>, pacer: &dyn Pacer) -> Result<()> {
         self.damaged.take();
         let before = self.snapshot();
         let (mut views, mut broken) = (Vec::new(), Vec::new());
@@ -57,7 +59,7 @@ impl Engine {
             // What could not be read is tried again.
             let known = known.filter(|_| before.broken.iter().all(|(id, _)| *id != entry.id));
             let fresh = fresh.as_ref().filter(|segment| segment.id() == entry.id);
-            match self.view(entry, known, fresh, &mut report).await {
+            match self.view(entry, known, fresh, &mut report, pacer).await {
                 Ok(view) => views.push(view),
                 Err(error) if is_damage(&error) => report(error),
                 Err(error) => return Err(error),
@@ -73,6 +75,7 @@ impl Engine {
         known: Option<&View>,
         fresh: Option<&Segment>,
         report: &mut dyn FnMut(Error),
+        pacer: &dyn Pacer,
     ) -> Result<View> {
         if let Some(view) = known.filter(|view| *view.entry == *entry) {
             return Ok(view.clone());
@@ -87,9 +90,12 @@ impl Engine {
             (None, None) => {
                 let segment = match known {
                     Some(view) => (*view.segment).clone().without_vectors(),
-                    None => Segment::open(entry.id, &self.blob(&entry.main_name(), &entry.main).await?)?,
+                    None => {
+                        let bytes = self.blob(&entry.main_name(), &entry.main).await?;
+                        Segment::open_paced(entry.id, &bytes, pacer).await?
+                    }
                 };
-                Rc::new(self.with_vectors(segment, entry, report).await?)
+                Rc::new(self.with_vectors(segment, entry, report, pacer).await?)
             }
         };
         if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
@@ -107,9 +113,13 @@ impl Engine {
         segment: Segment,
         entry: &SegmentEntry,
         report: &mut dyn FnMut(Error),
+        pacer: &dyn Pacer,
     ) -> Result<Segment> {
         let (Some(name), Some(vectors)) = (entry.vectors_name(), entry.vectors) else { return Ok(segment) };
-        let read = async || segment.with_vectors(&self.blob(&name, &vectors.blob).await?);
+        let read = async || {
+            let bytes = self.blob(&name, &vectors.blob).await?;
+            segment.with_vectors_paced(&bytes, pacer).await
+        };
         // What is in a segment of version 1 may be another model's.
         Ok(degraded(read().await, report)?.unwrap_or_else(|| segment.without_vectors()))
     }

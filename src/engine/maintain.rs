@@ -1,13 +1,16 @@
-//! Work that nobody waits for: merging small segments, dropping what was deleted, building graphs. Each step is one
-//! commit, so it can end at any moment; searches go on meanwhile.
+//! Work that nobody waits for: merging small segments, dropping what was deleted, building graphs. Each step is put in
+//! place by one commit, so it can end at any moment. Others search and write meanwhile: what takes long is prepared from
+//! a snapshot, without the writer's lock, and fitted to what has changed since when it is committed.
 
+use super::load::is_damage;
 use super::rotate::{BACKGROUND, COMPACTION};
 use super::services::{Phase, Progress, Services};
 use super::{Engine, GraphPolicy};
-use crate::error::Result;
-use crate::index::{graph_job, Graph, SegmentBuilder};
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{graph_job, Graph, Sealed, Segment, SegmentBuilder};
 use crate::search::snapshot::{Snapshot, View};
-use crate::store::{Blob, Numbered};
+use crate::store::{Blob, Manifest, Numbered, SegmentEntry};
+use std::rc::Rc;
 
 /// Segments of one size class that are merged into one of the next.
 const FAN_IN: usize = 8;
@@ -15,6 +18,8 @@ const FAN_IN: usize = 8;
 const SMALLEST: u32 = 512;
 /// A merge never makes a segment of more chunks than this: its columns are in memory while it is built.
 const LARGEST: u32 = 200_000;
+/// How often everything is merged anew because it was changed meanwhile.
+const ATTEMPTS: usize = 3;
 /// From so many chunks on a graph is faster than a scan; the crossover was measured between 5,000 and 7,000 with a
 /// naive scan, and ours is several times faster than that.
 const GRAPH_CHUNKS: u32 = 20_000;
@@ -33,6 +38,8 @@ pub enum Maintenance {
 impl Engine {
     /// Does the most useful single step, if there is one. The host calls it again until `Nothing`.
     pub async fn maintain(&self, services: &Services<'_>) -> Result<Maintenance> {
+        // Not waited for: who holds it may wait for the turn that this call has.
+        let Some(_upkeep) = self.upkeep.try_lock() else { return Ok(Maintenance::Nothing) };
         let snapshot = self.snapshot();
         if self.check_writable().is_err() {
             return Ok(Maintenance::Nothing);
@@ -47,30 +54,29 @@ impl Engine {
         self.next_graph(&snapshot, services).await
     }
 
+    /// Whether [`Engine::maintain`] would find something to do.
+    pub async fn is_due(&self) -> Result<bool> {
+        let snapshot = self.snapshot();
+        let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
+        Ok(due || self.is_fit_due(&BACKGROUND).await?)
+    }
+
     /// Merges everything into one segment without deleted documents, turns its vectors if that is due, and builds every
     /// graph that is.
     pub async fn compact(&self, services: &Services<'_>) -> Result<()> {
+        let busy = || Error::new(ErrorKind::Locked, "the collection is being rewritten already");
+        let _upkeep = self.upkeep.try_lock().ok_or_else(busy)?;
         {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
-        let snapshot = self.snapshot();
-        let views = self.mergeable(&snapshot);
-        if views.len() > 1 || views.iter().any(|view| !view.tombstones().is_empty() || is_old(view)) {
-            let mut groups: Vec<Vec<u64>> = vec![Vec::new()];
-            let mut chunks = 0;
-            for view in views {
-                if chunks + view.segment.chunks() > LARGEST {
-                    groups.push(Vec::new());
-                    chunks = 0;
-                }
-                chunks += view.segment.chunks();
-                if let Some(group) = groups.last_mut() {
-                    group.push(view.segment.id());
-                }
+        for _ in 0..ATTEMPTS {
+            let mut undisturbed = true;
+            for group in self.groups() {
+                undisturbed &= self.merge(group, services).await?;
             }
-            for group in groups {
-                self.merge(group, services).await?;
+            if undisturbed {
+                break;
             }
         }
         self.fit_if_due(&COMPACTION, services).await?;
@@ -96,14 +102,86 @@ impl Engine {
         snapshot.views.iter().filter(whole).collect()
     }
 
-    /// Rewrites these segments as one.
-    async fn merge(&self, group: Vec<u64>, services: &Services<'_>) -> Result<()> {
+    /// The segments that become one each when everything is merged.
+    fn groups(&self) -> Vec<Vec<u64>> {
+        let snapshot = self.snapshot();
+        let views = self.mergeable(&snapshot);
+        if views.len() < 2 && views.iter().all(|view| view.tombstones().is_empty() && !is_old(view)) {
+            return Vec::new();
+        }
+        let mut groups: Vec<Vec<u64>> = vec![Vec::new()];
+        let mut chunks = 0;
+        for view in views {
+            if chunks + view.segment.chunks() > LARGEST {
+                groups.push(Vec::new());
+                chunks = 0;
+            }
+            chunks += view.segment.chunks();
+            if let Some(group) = groups.last_mut() {
+                group.push(view.segment.id());
+            }
+        }
+        groups
+    }
+
+    /// Rewrites these segments as one. False if they were changed meanwhile by more than deletions: then nothing is.
+    async fn merge(&self, group: Vec<u64>, services: &Services<'_>) -> Result<bool> {
+        let (snapshot, id) = self.reserve().await?;
+        let views: Vec<&View> = snapshot.views.iter().filter(|view| group.contains(&view.segment.id())).collect();
+        if views.len() != group.len() {
+            return Ok(false);
+        }
+        if let Some(turn) = services.turn {
+            turn.release();
+        }
+        let rewritten = match self.rewritten(&snapshot, &views, id, services).await {
+            // Perhaps somebody else has merged the same segments, and what they were is gone: that is seen below.
+            Err(error) if !is_damage(&error) => return Err(error),
+            rewritten => rewritten,
+        };
+        if let Some(turn) = services.turn {
+            turn.regain().await?;
+        }
+        let _writer = self.writer.lock().await;
+        if services.turn.is_some() {
+            self.refresh_now(services.pacer).await?;
+        }
+        let now = self.snapshot();
+        let Some(mut manifest) = without(&now, &snapshot, &views) else { return Ok(false) };
+        let Some((segment, sealed)) = rewritten? else {
+            return self.commit(&now, manifest, Vec::new(), None).await.map(|()| true);
+        };
+        let (mut entry, put) = Engine::entry(&now, sealed)?;
+        for buried in views.iter().flat_map(|view| buried_since(view, &now)) {
+            segment.find(buried).map(|doc| entry.tombstones.insert(doc));
+        }
+        manifest.segments.push(entry);
+        self.commit(&now, manifest, put, Some(segment)).await.map(|()| true)
+    }
+
+    /// The number of a segment that is to be made, and the snapshot to make it from: a number is never given twice, so
+    /// it is taken by a commit of its own.
+    async fn reserve(&self) -> Result<(Rc<Snapshot>, u64)> {
         let _writer = self.writer.lock().await;
         let snapshot = self.snapshot();
-        let chosen = |view: &&View| group.contains(&view.segment.id());
-        let total = snapshot.views.iter().filter(chosen).map(|view| view.live_docs() as usize).sum();
+        let mut manifest = (*snapshot.manifest).clone();
+        let id = manifest.next_id;
+        manifest.next_id += 1;
+        self.commit(&snapshot, manifest, Vec::new(), None).await?;
+        Ok((self.snapshot(), id))
+    }
+
+    /// The live documents of some segments as one; `None` if there are none.
+    async fn rewritten(
+        &self,
+        snapshot: &Snapshot,
+        views: &[&View],
+        id: u64,
+        services: &Services<'_>,
+    ) -> Result<Option<(Segment, Sealed)>> {
+        let total = views.iter().map(|view| view.live_docs() as usize).sum();
         let mut builder = SegmentBuilder::new(&self.segment_config(snapshot.manifest.embedder.as_ref()))?;
-        for view in snapshot.views.iter().filter(chosen) {
+        for view in views {
             for doc in (0..view.segment.docs()).filter(|&doc| !view.tombstones().contains(doc)) {
                 let page = self.page(view, doc).await?;
                 builder.copy(&view.segment, doc, page.text(&view.segment, doc)?, None)?;
@@ -114,19 +192,17 @@ impl Engine {
                 services.pacer.pause().await?;
             }
         }
-        let mut manifest = (*snapshot.manifest).clone();
-        manifest.segments.retain(|entry| !group.contains(&entry.id));
-        match builder.is_empty() {
-            true => self.commit(&snapshot, manifest, Vec::new(), None).await,
-            false => self.seal(&snapshot, manifest, builder).await,
+        if builder.is_empty() {
+            return Ok(None);
         }
+        let sealed = builder.seal(id)?;
+        // Opened before it is stored: what is committed can be read.
+        Ok(Some((sealed.open()?, sealed)))
     }
 
-    /// Builds one graph that is due. The build itself runs without the writer's lock: it takes minutes, and the
-    /// segment cannot change, only vanish.
-    async fn next_graph(&self, snapshot: &Snapshot, services: &Services<'_>) -> Result<Maintenance> {
+    fn due_for_graph<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a View> {
         let least = match self.settings().vectors.index {
-            GraphPolicy::Flat => return Ok(Maintenance::Nothing),
+            GraphPolicy::Flat => return None,
             GraphPolicy::Auto => GRAPH_CHUNKS,
             GraphPolicy::Hnsw => 1,
         };
@@ -134,7 +210,13 @@ impl Engine {
             let has_vectors = view.segment.config().vectors.is_some();
             has_vectors && view.graph.is_none() && view.segment.chunks() >= least
         };
-        let (Some(view), Some(graphs)) = (snapshot.views.iter().find(due), services.graphs) else {
+        snapshot.views.iter().find(due)
+    }
+
+    /// Builds one graph that is due. The build itself runs without the writer's lock: it takes minutes, and the
+    /// segment cannot change, only vanish.
+    async fn next_graph(&self, snapshot: &Snapshot, services: &Services<'_>) -> Result<Maintenance> {
+        let (Some(view), Some(graphs)) = (self.due_for_graph(snapshot), services.graphs) else {
             return Ok(Maintenance::Nothing);
         };
         let (id, total, lost) = (view.segment.id(), view.segment.docs() as usize, view.entry.graph);
@@ -154,6 +236,32 @@ impl Engine {
         (services.progress)(Progress { phase: Phase::Graph, done: total, total, committed: 0 });
         Ok(Maintenance::BuiltGraph)
     }
+}
+
+/// The manifest of `now` without these segments, seen when `then` was; `None` if more than deletions changed them, or
+/// if vectors of another model are on their way.
+fn without(now: &Snapshot, then: &Snapshot, views: &[&View]) -> Option<Manifest> {
+    let mut manifest = (*now.manifest).clone();
+    if manifest.pending.is_some() || manifest.embedder != then.manifest.embedder {
+        return None;
+    }
+    for view in views {
+        let at = manifest.segments.iter().position(|entry| entry.id == view.entry.id)?;
+        let entry = manifest.segments.remove(at);
+        let tombstones = view.entry.tombstones.clone();
+        if (SegmentEntry { tombstones, graph: view.entry.graph, ..entry }) != *view.entry {
+            return None;
+        }
+    }
+    Some(manifest)
+}
+
+/// Ids of the documents of a segment that were deleted or replaced since it was seen.
+fn buried_since<'a>(view: &'a View, now: &Snapshot) -> Vec<&'a str> {
+    let Some(entry) = now.manifest.segments.iter().find(|entry| entry.id == view.entry.id) else { return Vec::new() };
+    let buried =
+        (0..view.segment.docs()).filter(|&doc| entry.tombstones.contains(doc) && !view.tombstones().contains(doc));
+    buried.filter_map(|doc| view.segment.doc(doc).ok().map(|found| found.id)).collect()
 }
 
 /// The oldest version of the format whose segments are those of today.

@@ -42,7 +42,7 @@ pub use reembed::Reembedding;
 pub use repair::Repair;
 pub use report::{PendingStats, SegmentStats, Stats};
 pub use rotate::Prefixes;
-pub use services::{GraphBuilder, Phase, Progress, Services};
+pub use services::{GraphBuilder, Phase, Progress, Services, Turn};
 pub use settings::{GraphPolicy, RotationPolicy, Settings, VectorSettings, Wanted};
 pub use timings::Timings;
 pub use verify::Verification;
@@ -50,6 +50,7 @@ pub use write::Incoming;
 
 use crate::error::{Error, Result};
 use crate::index::{Page, Rotation, Segment};
+use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Manifest, Numbered, Store};
 use crate::text::Analyzer;
@@ -72,6 +73,8 @@ pub struct Engine {
     /// The rotation that was used last, with what the manifest says of it.
     rotation: RefCell<Option<(Numbered, Rc<Rotation>)>>,
     writer: Mutex<()>,
+    /// Held while segments are merged and graphs built, which takes long and leaves the writer free.
+    upkeep: Mutex<()>,
     access: Access,
     /// Whether what a crash left behind was looked for.
     swept: Cell<bool>,
@@ -120,11 +123,12 @@ impl Engine {
             damaged: RefCell::default(),
             rotation: RefCell::default(),
             writer: Mutex::new(()),
+            upkeep: Mutex::new(()),
             access,
             swept: Cell::new(false),
             store,
         };
-        engine.adopt(manifest, None).await?;
+        engine.adopt(manifest, None, &Unpaced).await?;
         Ok(engine)
     }
 
@@ -140,19 +144,24 @@ impl Engine {
     /// Looks whether another tab has committed, or another collection was published in this one's place, and if so
     /// adopts it. True if there was something new.
     pub async fn refresh(&self) -> Result<bool> {
+        self.refresh_paced(&Unpaced).await
+    }
+
+    /// As [`Engine::refresh`], politely: searches go on meanwhile, on what was there.
+    pub async fn refresh_paced(&self, pacer: &dyn Pacer) -> Result<bool> {
         let _writer = self.writer.lock().await;
-        self.refresh_now().await
+        self.refresh_now(pacer).await
     }
 
     /// The same, unless this engine is writing.
     async fn refresh_if_idle(&self) -> Result<bool> {
         match self.writer.try_lock() {
-            Some(_writer) => self.refresh_now().await,
+            Some(_writer) => self.refresh_now(&Unpaced).await,
             None => Ok(false),
         }
     }
 
-    async fn refresh_now(&self) -> Result<bool> {
+    async fn refresh_now(&self, pacer: &dyn Pacer) -> Result<bool> {
         let Some(bytes) = self.store.manifest().await? else { return self.vanished() };
         let manifest = Manifest::decode(&bytes)?;
         let current = self.snapshot().manifest.clone();
@@ -164,7 +173,7 @@ impl Engine {
         if newer {
             self.check_settings(&manifest)?;
             self.pages.take();
-            self.adopt(manifest, None).await?;
+            self.adopt(manifest, None, pacer).await?;
         }
         Ok(newer)
     }
@@ -206,7 +215,7 @@ impl Engine {
         let snapshot = self.snapshot();
         match snapshot.broken.is_empty() {
             true => Ok(()),
-            false => self.adopt((*snapshot.manifest).clone(), None).await,
+            false => self.adopt((*snapshot.manifest).clone(), None, &Unpaced).await,
         }
     }
 
@@ -228,7 +237,7 @@ impl Engine {
             commit.delete.extend(orphans.filter(|name| commit.put.iter().all(|(put, _)| put != name)));
         }
         self.store.commit(commit).await?;
-        self.adopt(manifest, fresh).await
+        self.adopt(manifest, fresh, &Unpaced).await
     }
 }
 

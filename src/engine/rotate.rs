@@ -108,13 +108,21 @@ impl Engine {
         Ok(())
     }
 
-    /// Fits the collection if its settings want that, it was not done yet or the collection has outgrown it, and
-    /// nothing stands in the way.
+    /// Fits the collection if that is due.
     pub(super) async fn fit_if_due(&self, patience: &Patience, services: &Services<'_>) -> Result<Maintenance> {
+        match self.is_fit_due(patience).await? {
+            true => self.fit(services).await.map(|()| Maintenance::Rotated),
+            false => Ok(Maintenance::Nothing),
+        }
+    }
+
+    /// Whether the settings want it, it was not done yet or the collection has outgrown it, and nothing stands in the
+    /// way.
+    pub(super) async fn is_fit_due(&self, patience: &Patience) -> Result<bool> {
         let snapshot = self.snapshot();
         let manifest = &snapshot.manifest;
         let (Some(embedder), Some(config)) = (&manifest.embedder, self.vector_form(manifest)) else {
-            return Ok(Maintenance::Nothing);
+            return Ok(false);
         };
         let wanted = match self.settings().vectors.rotation {
             RotationPolicy::None => false,
@@ -126,16 +134,12 @@ impl Engine {
             && snapshot.views.iter().all(|view| view.segment.config().vectors.as_ref() == Some(&config));
         let chunks: u64 = snapshot.views.iter().map(|view| u64::from(view.segment.chunks())).sum();
         if !wanted || !whole || chunks < patience.chunks {
-            return Ok(Maintenance::Nothing);
+            return Ok(false);
         }
-        let outgrown = match self.rotation(manifest).await? {
-            Some(rotation) => rotation.fitted_on() < SAMPLE && rotation.fitted_on() * patience.growth <= chunks,
-            None => true,
-        };
-        if !outgrown {
-            return Ok(Maintenance::Nothing);
+        match self.rotation(manifest).await? {
+            Some(rotation) => Ok(rotation.fitted_on() < SAMPLE && rotation.fitted_on() * patience.growth <= chunks),
+            None => Ok(true),
         }
-        self.fit(services).await.map(|()| Maintenance::Rotated)
     }
 
     /// The rotation of the collection's vectors, if they have one; read when it is first needed.

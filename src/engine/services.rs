@@ -42,12 +42,23 @@ pub trait GraphBuilder {
     fn build<'a>(&'a self, job: Vec<u8>) -> LocalFuture<'a, Result<Vec<u8>>>;
 }
 
+/// The right to write to a collection, which hosts share among tabs. A call that only reads for long gives it back
+/// meanwhile.
+pub trait Turn {
+    /// From now on others may write.
+    fn release(&self);
+    /// Waits until this call may write again. What others have written meanwhile is still to be read.
+    fn regain(&self) -> LocalFuture<'_, Result<()>>;
+}
+
 pub struct Services<'a> {
     pub pacer: &'a dyn Pacer,
     pub clock: &'a dyn Clock,
     pub embedder: Option<&'a dyn Embedder>,
     pub reranker: Option<&'a dyn Reranker>,
     pub graphs: Option<&'a dyn GraphBuilder>,
+    /// `None` where nobody else writes.
+    pub turn: Option<&'a dyn Turn>,
     pub counter: &'a dyn TokenCounter,
     pub progress: &'a dyn Fn(Progress),
 }

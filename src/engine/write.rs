@@ -209,7 +209,14 @@ impl Engine {
         let sealed = builder.seal(id)?;
         // Opened before it is stored: what is committed can be read.
         let segment = sealed.open()?;
-        let Sealed { main, head, pages, vectors, docs, chunks, .. } = sealed;
+        let (entry, put) = Engine::entry(snapshot, sealed)?;
+        manifest.segments.push(entry);
+        Ok((segment, put))
+    }
+
+    /// What a manifest says of a new segment that will be committed upon `snapshot`, and its blobs.
+    pub(super) fn entry(snapshot: &Snapshot, sealed: Sealed) -> Result<(SegmentEntry, Vec<Named>)> {
+        let Sealed { id, main, head, pages, vectors, docs, chunks } = sealed;
         let number = snapshot.manifest.generation + 1;
         let numbered = |bytes: &Vec<u8>| Ok(Numbered { number, blob: Blob::of(bytes)? });
         let entry = SegmentEntry {
@@ -226,8 +233,7 @@ impl Engine {
         };
         let names: Vec<String> = entry.blobs().map(|(name, _)| name).collect();
         let put = names.into_iter().zip(std::iter::once(main).chain(pages).chain(vectors)).collect();
-        manifest.segments.push(entry);
-        Ok((segment, put))
+        Ok((entry, put))
     }
 
     pub(super) fn segment_config(&self, embedder: Option<&EmbedderInfo>) -> SegmentConfig {

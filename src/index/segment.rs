@@ -20,6 +20,7 @@ use super::unit::Level;
 use super::vectors::{VectorConfig, Vectors};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::pace::{at_once, Pacer, Unpaced};
 use serde::Serialize;
 use std::ops::Range;
 use std::sync::Arc;
@@ -87,22 +88,31 @@ impl Segment {
     /// # Errors
     /// `Corrupt`, `FormatTooOld`, `FormatTooNew`.
     pub fn open(id: u64, main: &[u8]) -> Result<Segment> {
-        Segment::read(id, main).map_err(|e| e.within(format!("segment {id}")))
+        at_once(Segment::open_paced(id, main, &Unpaced))
     }
 
-    fn read(id: u64, main: &[u8]) -> Result<Segment> {
+    /// As [`Segment::open`], politely: a large segment takes some tenths of a second.
+    pub async fn open_paced(id: u64, main: &[u8], pacer: &dyn Pacer) -> Result<Segment> {
+        Segment::read(id, main, pacer).await.map_err(|e| e.within(format!("segment {id}")))
+    }
+
+    async fn read(id: u64, main: &[u8], pacer: &dyn Pacer) -> Result<Segment> {
         let frame = Frame::open(main, KIND, id)?;
+        frame.verify_paced(pacer).await?;
         let (config, docs, chunks) = read_head(&frame)?;
         let catalog = Catalog::open(&frame, docs, chunks)?;
+        pacer.pause().await?;
         let columns = Columns::decode(frame.section(*b"COLS")?, docs)?;
-        let postings = Postings::open(&frame, chunks)?;
+        pacer.pause().await?;
+        let postings = Postings::open(&frame, chunks, pacer).await?;
+        pacer.pause().await?;
         let fingerprint = frame.fingerprint();
         let vectors = match &config.vectors {
             Some(vectors) => Some(Vectors::decode(vectors, frame.section(*b"VECS")?, chunks, fingerprint)?),
             None => None,
         };
         if frame.format() > 1 {
-            Sums::read(&frame, catalog.pages())?.check(&frame)?;
+            Sums::read(&frame, catalog.pages())?.check(&frame, pacer).await?;
         }
         Ok(Segment {
             id,
@@ -123,7 +133,12 @@ impl Segment {
     /// # Errors
     /// `Corrupt` for damaged bytes and those of another segment.
     pub fn with_vectors(&self, bytes: &[u8]) -> Result<Segment> {
-        let vectors = Vectors::open(bytes, self.id, self.chunks);
+        at_once(self.with_vectors_paced(bytes, &Unpaced))
+    }
+
+    /// As [`Segment::with_vectors`], politely.
+    pub async fn with_vectors_paced(&self, bytes: &[u8], pacer: &dyn Pacer) -> Result<Segment> {
+        let vectors = Vectors::open_paced(bytes, self.id, self.chunks, pacer).await;
         let vectors = vectors.map_err(|e| e.within(format!("vectors of segment {}", self.id)))?;
         let config = SegmentConfig { vectors: Some(vectors.config().clone()), ..self.config.clone() };
         Ok(Segment { config, vectors: Some(Arc::new(vectors)), ..self.clone() })

@@ -5,7 +5,7 @@ import { fromWire, NearfieldError } from "./errors.js";
 import { HeldModel, isDamage } from "./held-model.js";
 import { pause } from "./pace.js";
 import { Pool, type Lane } from "./pool.js";
-import type { HostMethods, ModelSource, PoolMethods } from "./protocol.js";
+import type { HostMethods, ModelSource, PoolMethods, UpkeepJob } from "./protocol.js";
 import { Peer } from "./rpc.js";
 import { cutJobs, gatherRows } from "./schedule.js";
 import type { ProgressEvent } from "./types.js";
@@ -130,6 +130,18 @@ export class Compute {
   async buildGraph(job: Uint8Array, signal: AbortSignal): Promise<Uint8Array> {
     if (this.#pool.max === 0) return this.#instance.wasm.buildGraph(job);
     return this.#pool.submit(({ peer }) => peer.call("buildGraph", [job], { signal }), { signal, blocking: true });
+  }
+
+  /** Merges segments and builds graphs of a stored collection. False if there is no pool to do it. */
+  async upkeep(job: UpkeepJob, signal: AbortSignal, report: Report): Promise<boolean> {
+    const work = ({ peer }: Helper) => peer.call("upkeep", [job], { signal, onProgress: report });
+    try {
+      await this.#pool.submit(work, { signal, blocking: true });
+      return true;
+    } catch (error) {
+      if (this.#pool.max === 0 && !signal.aborted) return false;
+      throw error;
+    }
   }
 
   workerDied(id: number, error: NearfieldError): void {

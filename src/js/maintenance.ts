@@ -10,6 +10,9 @@ const FIRST_ID = 2 ** 31;
 
 let lastId = FIRST_ID;
 
+/** The number of a call that no page made. */
+export const nextId = (): number => ++lastId;
+
 export class Maintenance {
   #step: (context: CallContext) => Promise<boolean>;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,7 +40,7 @@ export class Maintenance {
     const { signal } = this.#stopped;
     const cancel = (reason: NearfieldError) => this.#stopped.abort(reason);
     try {
-      while (!signal.aborted && (await this.#step({ id: ++lastId, signal, progress: () => {}, cancel })));
+      while (!signal.aborted && (await this.#step({ id: nextId(), signal, progress: () => {}, cancel })));
     } catch (error) {
       // Nothing is lost by merging later; another write will try again.
       if (!signal.aborted) console.warn("Nearfield: merging was put off:", toError(error).message);

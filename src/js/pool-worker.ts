@@ -3,8 +3,9 @@
 import { NearfieldError, throwIfAborted } from "./errors.js";
 import { loadBundle, type Bundle } from "./models.js";
 import { pause } from "./pace.js";
-import type { PoolMethods } from "./protocol.js";
+import type { PoolMethods, UpkeepJob } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers } from "./rpc.js";
+import { keepUp } from "./upkeep.js";
 import { instantiate, type Compiled, type Instance, type Role, type Wasm, type WasmModel } from "./wasm.js";
 
 export function servePool(port: MessagePort, compiled: Compiled): void {
@@ -50,6 +51,8 @@ class PoolWorker implements Handlers<PoolMethods> {
     const graph = this.#wasm.buildGraph(job);
     return new Transfer(graph, [graph.buffer as ArrayBuffer]);
   };
+
+  upkeep = ({ signal, progress }: CallContext, job: UpkeepJob) => keepUp(this.#wasm, job, signal, progress);
 
   /** One job after the other: the second that the engine sends ahead must not slow the first. */
   #inTurn(model: WasmModel, signal: AbortSignal, work: () => Promise<Float32Array>) {

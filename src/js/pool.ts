@@ -111,17 +111,21 @@ export class Pool<W> {
       if (!lane || lane.tasks.size >= depth) break;
       void this.#work(lane, this.#queue.shift()!);
     }
-    for (let wanted = this.#queue.length; wanted > this.#starting && this.#starting + this.#lanes.size < this.#max; ) {
+    for (let wanted = this.#queue.length; wanted > this.#starting && this.#starting + this.#open < this.#max; ) {
       void this.#grow();
     }
     if (this.#queue.length === 0 && [...this.#lanes].every(({ tasks }) => tasks.size === 0)) this.#rest();
   }
 
+  /** Lanes that take tasks: one whose task blocks it for minutes must not keep everything else waiting. */
+  get #open(): number {
+    return [...this.#lanes].filter((lane) => !isBlocked(lane)).length;
+  }
+
   #freest(): Busy<W> | undefined {
     let best: Busy<W> | undefined;
     for (const lane of this.#lanes) {
-      const blocked = [...lane.tasks].some(({ blocking }) => blocking);
-      if (!blocked && (!best || lane.tasks.size < best.tasks.size)) best = lane;
+      if (!isBlocked(lane) && (!best || lane.tasks.size < best.tasks.size)) best = lane;
     }
     return best;
   }
@@ -138,7 +142,7 @@ export class Pool<W> {
       }
       lane = { ...started, tasks: new Set(), dead: false };
       this.#failedStarts = 0;
-      if (this.#max > this.#lanes.size) this.#lanes.add(lane);
+      if (this.#max > this.#open) this.#lanes.add(lane);
       else lane.end();
     } catch (error) {
       // Memory or a policy: what runs goes on with the lanes that there are.
@@ -194,3 +198,5 @@ export class Pool<W> {
     }, this.#idle);
   }
 }
+
+const isBlocked = <W>({ tasks }: Busy<W>): boolean => [...tasks].some(({ blocking }) => blocking);

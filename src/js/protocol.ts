@@ -46,6 +46,13 @@ export interface SearchRequest {
   session?: number | undefined;
 }
 
+/** A stored collection to be merged, all of it or what is due. `options` are those of {@link Setup}. */
+export interface UpkeepJob {
+  name: string;
+  options: object;
+  all: boolean;
+}
+
 /** Answered by the engine's worker. */
 export interface EngineMethods {
   configure(runtime: Runtime): void;
@@ -99,4 +106,5 @@ export interface PoolMethods {
   embedSpans(key: string, texts: string[], spans: Uint32Array[]): { rows: Float32Array; tokens: number };
   score(key: string, query: string, texts: string[]): { rows: Float32Array; tokens: number };
   buildGraph(job: Uint8Array): Uint8Array;
+  upkeep(job: UpkeepJob): void;
 }

@@ -3,16 +3,16 @@
 import { NearfieldError, toError } from "./errors.js";
 import type { Compute } from "./compute.js";
 import type { HeldModel } from "./held-model.js";
-import { Maintenance } from "./maintenance.js";
+import { Maintenance, nextId } from "./maintenance.js";
 import { pause } from "./pace.js";
 import type { CustomEmbedder, HostMethods, ModelSource, SearchRequest, Setup } from "./protocol.js";
 import { fetchPublished } from "./published.js";
 import { checkRoom } from "./room.js";
 import type { CallContext, Peer } from "./rpc.js";
-import { Tabs } from "./tabs.js";
+import { Tabs, type News } from "./tabs.js";
 import type { Document, ListOptions, Meta, ProgressEvent } from "./types.js";
 import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
-import { PATIENCE, Writer, type Turn } from "./writer.js";
+import { alone, PATIENCE, Writer, type Turn } from "./writer.js";
 
 /**
  * Milliseconds after opening at which the model is loaded although nobody needs it yet. Loading keeps this worker busy
@@ -45,6 +45,9 @@ interface Model {
 
 /** Milliseconds for which a published collection is believed to be the newest; what is missing is noticed at once. */
 const PUBLISHED_FOR = 60_000;
+
+/** Chunks from which on a collection is rewritten by another worker. */
+const LARGE = 2_000;
 
 /** Texts that an embedder of the caller's is asked for at once. */
 const OWN_BATCH = 256;
@@ -82,9 +85,7 @@ export class Session {
     this.#compute = compute;
     this.#host = host;
     this.#writer = new Writer(setup.name);
-    this.#maintenance = new Maintenance((context) => {
-      return this.#exclusively(context, Infinity, (call) => this.#engine.maintain(call));
-    });
+    this.#maintenance = new Maintenance((context) => this.#maintain(context));
   }
 
   static async open(
@@ -119,7 +120,6 @@ export class Session {
     });
   delete = (context: CallContext, ids: string[]) => this.#write(context, (call) => this.#engine.delete(call, ids));
   repair = (context: CallContext) => this.#write(context, (call) => this.#engine.repair(call));
-  compact = (context: CallContext) => this.#write(context, (call) => this.#engine.compact(call));
   fit = (context: CallContext) => this.#write(context, (call) => this.#engine.fit(call));
   updateMeta = (context: CallContext, id: string, meta: Meta) =>
     this.#write(context, (call) => this.#engine.updateMeta(call, id, meta));
@@ -128,6 +128,35 @@ export class Session {
   get = (context: CallContext, id: string) => this.#read(context, (call) => this.#engine.get(call, id));
   stats = (context: CallContext) => this.#read(context, (call) => this.#engine.stats(call));
   verify = (context: CallContext) => this.#read(context, (call) => this.#engine.verify(call));
+
+  async compact(context: CallContext): Promise<void> {
+    if (!(await this.#elsewhere(context, true))) {
+      const work = () => this.#write(context, (call) => this.#engine.compact(call));
+      return alone(this.#setup.name, context.signal, work);
+    }
+    return this.#track(context, async (call) => void (await this.#engine.refresh(call)));
+  }
+
+  /** One step of what nobody waits for; true if there may be more. */
+  async #maintain(context: CallContext): Promise<boolean> {
+    if (await this.#elsewhere(context, false)) return false;
+    const work = () => this.#exclusively(context, Infinity, (call) => this.#engine.maintain(call));
+    return alone(this.#setup.name, context.signal, work);
+  }
+
+  /**
+   * Rewriting a large collection takes much memory, which this worker would keep for good, and holds up queries: a
+   * worker of the pool does it with an engine of its own, on the same database. False if it cannot.
+   */
+  async #elsewhere(context: CallContext, all: boolean): Promise<boolean> {
+    if (this.storage !== "indexeddb" || this.#compute.workers.max === 0) return false;
+    const { chunks } = (await this.stats(context)) as { chunks: number };
+    if (chunks < LARGE) return false;
+    if (!all && !(await this.#track(context, (call) => this.#engine.due(call)))) return true;
+    const { signal, progress } = context;
+    const { name, options } = this.#setup;
+    return this.#compute.upkeep({ name, options, all }, signal, progress);
+  }
 
   /** One part after the other, each in a turn of its own, so that others can write meanwhile. */
   async reembed(context: CallContext, wanted: ModelSource | CustomEmbedder): Promise<void> {
@@ -260,7 +289,8 @@ export class Session {
     }
   }
 
-  #hear(news: "committed" | "destroyed"): void {
+  #hear(news: News): void {
+    if (news === "rewritten") return this.#catchUp();
     if (news === "committed") {
       this.#stale = true;
       return;
@@ -269,6 +299,14 @@ export class Session {
     this.#maintenance.stop();
     this.#cancel(new NearfieldError("NotFound", "the collection was destroyed"));
     this.#engine.close().catch(() => {});
+  }
+
+  /** Queries go on with the segments that there were while the new ones are read. */
+  #catchUp(): void {
+    const stopped = new AbortController();
+    const cancel = (reason: NearfieldError) => stopped.abort(reason);
+    const context = { id: nextId(), signal: stopped.signal, progress: () => {}, cancel };
+    this.#track(context, (call) => this.#engine.refresh(call)).catch(() => (this.#stale = true));
   }
 
   #cancel(reason: NearfieldError): void {
@@ -284,6 +322,8 @@ export class Session {
   #hooks(): EngineHooks {
     return {
       now: () => performance.now(),
+      release: (call) => this.#running(call).turn?.release(),
+      regain: async (call) => this.#running(call).turn?.regain(),
       pause: (call) => pause(this.#running(call).context.signal),
       progress: (call, event) => this.#progress(this.#running(call), event),
       embed: (call, texts, role) => this.#embed(this.#running(call), texts, role),
@@ -321,9 +361,9 @@ export class Session {
   /** Building takes up to minutes and needs nothing but the job, so others may write meanwhile. */
   async #buildGraph(call: number, job: Uint8Array): Promise<Uint8Array> {
     const { context, turn } = this.#running(call);
-    const build = () => this.#compute.buildGraph(job, context.signal);
-    if (!turn) return build();
-    const graph = await turn.lend(build);
+    turn?.release();
+    const graph = await this.#compute.buildGraph(job, context.signal);
+    await turn?.regain();
     await this.#engine.refresh(call);
     return graph;
   }

@@ -1,6 +1,7 @@
 // What the tabs that have a collection open tell each other.
 
-type News = "committed" | "destroyed";
+/** "rewritten": there is a newer generation of the same content. */
+export type News = "committed" | "rewritten" | "destroyed";
 
 export class Tabs {
   #channel: BroadcastChannel;
@@ -11,8 +12,8 @@ export class Tabs {
   }
 
   /** There is a newer generation. */
-  announce(): void {
-    this.#channel.postMessage("committed" satisfies News);
+  announce(news: News = "committed"): void {
+    this.#channel.postMessage(news);
   }
 
   close(): void {

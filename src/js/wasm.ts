@@ -41,6 +41,9 @@ export interface EngineHooks {
   embedSpans(call: number, texts: string[], spans: Uint32Array[]): Promise<Float32Array>;
   score(call: number, query: string, texts: string[]): Promise<Float32Array>;
   buildGraph(call: number, job: Uint8Array): Promise<Uint8Array>;
+  /** Lets others write until `regain`. */
+  release(call: number): void;
+  regain(call: number): Promise<void>;
   pause(call: number): Promise<void> | undefined;
   progress(call: number, event: EngineProgress): void;
   now(): number;
@@ -73,6 +76,8 @@ export interface WasmEngine {
   export(call: number, emit: (piece: Uint8Array) => void): Promise<void>;
   /** One step of merging or graph building; true if there may be more to do. */
   maintain(call: number): Promise<boolean>;
+  /** Whether `maintain` would find something to do. */
+  due(call: number): Promise<boolean>;
   /** Reads the newest generation; true if it is another than before. */
   refresh(call: number): Promise<boolean>;
   close(): Promise<void>;

@@ -7,8 +7,10 @@ export const PATIENCE = 2_000;
 
 /** The right to write. */
 export interface Turn {
-  /** Lets others write while `work` runs; then waits, as long as it takes, for the next turn. */
-  lend<T>(work: () => Promise<T>): Promise<T>;
+  /** Lets others write. */
+  release(): void;
+  /** Waits, as long as it takes, for the next turn. */
+  regain(): Promise<void>;
 }
 
 export class Writer {
@@ -24,11 +26,9 @@ export class Writer {
     let release = await this.#acquire(signal, patience);
     try {
       return await work({
-        lend: async (rest) => {
-          release();
-          const result = await rest();
+        release: () => release(),
+        regain: async () => {
           release = await this.#acquire(signal, Infinity);
-          return result;
         },
       });
     } finally {
@@ -41,6 +41,19 @@ export class Writer {
     const turn = this.#last.then(() => acquireLock(this.#collection, signal, patience));
     this.#last = turn.then(({ released }) => released).catch(() => {});
     return turn.then(({ release }) => release);
+  }
+}
+
+/**
+ * Runs `work` as the only one who merges this collection: two would do the same, and one of them in vain. Who wants both
+ * this and a turn to write asks for this first.
+ */
+export async function alone<T>(collection: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  if (!navigator.locks) return work();
+  try {
+    return (await navigator.locks.request(`nearfield:${collection}:upkeep`, { signal }, work)) as T;
+  } catch (error) {
+    throw signal.aborted ? aborted(signal) : error;
   }
 }
 

@@ -124,6 +124,11 @@ impl Engine {
         Ok(done != Maintenance::Nothing)
     }
 
+    /// Whether `maintain` would find something to do.
+    pub async fn due(&self, _call: u32) -> JsResult<bool> {
+        Ok(self.core.is_due().await?)
+    }
+
     pub async fn compact(&self, call: u32) -> JsResult<()> {
         Ok(self.with(call, async |services| self.core.compact(services).await).await?)
     }
@@ -134,8 +139,8 @@ impl Engine {
     }
 
     /// True if another tab had committed and its generation was adopted.
-    pub async fn refresh(&self, _call: u32) -> JsResult<bool> {
-        Ok(self.core.refresh().await?)
+    pub async fn refresh(&self, call: u32) -> JsResult<bool> {
+        Ok(self.with(call, async |services| self.core.refresh_paced(services.pacer).await).await?)
     }
 
     pub async fn stats(&self, _call: u32) -> JsResult<JsValue> {
@@ -185,6 +190,7 @@ impl Engine {
             reranker: Some(&host),
             // Without the builder, vectors are scanned.
             graphs: cfg!(feature = "neural").then_some(&host as &dyn GraphBuilder),
+            turn: Some(&host),
             counter,
             progress: &report,
         };

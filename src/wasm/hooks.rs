@@ -3,7 +3,7 @@
 
 use super::error::from_js;
 use crate::adapters::http::Fetch;
-use crate::engine::{GraphBuilder, Progress};
+use crate::engine::{GraphBuilder, Progress, Turn};
 use crate::error::{Error, Result};
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
 use crate::pace::{Clock, LocalFuture, Pacer};
@@ -25,6 +25,10 @@ extern "C" {
     fn score(this: &Hooks, call: u32, query: &str, texts: Vec<String>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = buildGraph)]
     fn build_graph(this: &Hooks, call: u32, job: Uint8Array) -> Result<Promise, JsValue>;
+    #[wasm_bindgen(method)]
+    fn release(this: &Hooks, call: u32);
+    #[wasm_bindgen(method, catch)]
+    fn regain(this: &Hooks, call: u32) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn pause(this: &Hooks, call: u32) -> Result<Option<Promise>, JsValue>;
     #[wasm_bindgen(method, catch)]
@@ -66,6 +70,17 @@ impl Pacer for Host<'_> {
             Ok(Some(promise)) => Box::pin(async { JsFuture::from(promise).await.map(|_| ()).map_err(from_js) }),
             Err(error) => Box::pin(std::future::ready(Err(from_js(error)))),
         }
+    }
+}
+
+impl Turn for Host<'_> {
+    fn release(&self) {
+        self.hooks.release(self.call);
+    }
+
+    fn regain(&self) -> LocalFuture<'_, Result<()>> {
+        let promise = self.hooks.regain(self.call);
+        Box::pin(async { JsFuture::from(promise.map_err(from_js)?).await.map(drop).map_err(from_js) })
     }
 }
 

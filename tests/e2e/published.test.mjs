@@ -2,7 +2,8 @@
 // deployments noticed.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
@@ -79,6 +80,42 @@ test("the project's own documents, searched by URL", async () => {
   assert.match(outcome.hit.text, /checksum/i);
   assert.equal(outcome.refused, "Unsupported");
   assert.ok(first < total && first < 100_000, `${first} of ${total}`);
+});
+
+/** A real book where there is one: the folder in NEARFIELD_BOOK, or the one beside this checkout. */
+const BOOK = process.env.NEARFIELD_BOOK ?? join(root, "..", "shared", "data", "rust-book");
+
+/** Else one of the same size: 97 chapters of words by Zipf's law. */
+async function makeBook(to) {
+  let seed = 1;
+  const next = () => ((seed = (Math.imul(seed, 1103515245) + 12345) >>> 0), seed / 2 ** 32);
+  const words = (count) => Array.from({ length: count }, () => `w${Math.floor(12_000 ** next()).toString(36)}`).join(" ");
+  await mkdir(to);
+  for (let chapter = 0; chapter < 97; chapter++) {
+    const sections = Array.from({ length: 8 }, () => `## ${words(4)}\n\n${words(250)}\n`);
+    await writeFile(join(to, `ch${chapter}.md`), `# Chapter n${chapter} of ownership\n\n${sections.join("\n")}`);
+  }
+}
+
+test("of a book as little as a query needs is fetched", async () => {
+  const real = existsSync(BOOK);
+  const source = real ? BOOK : join(folder, "book-source");
+  if (!real) await makeBook(source);
+  nearfield("index", source, "--out", join(folder, "book"));
+  await publish("book");
+  fetched = [];
+  const { hits, documents } = await page.evaluate(async () => {
+    const db = await t.open(new URL("/published/", location.href));
+    const { hits } = await db.search("ownership", { k: 1 });
+    const { documents } = await db.stats();
+    await db.close();
+    return { hits: hits.length, documents };
+  });
+  const bytes = fetched.reduce((sum, bytes) => sum + bytes, 0);
+  console.log(`harness: ${real ? "a real" : "a made"} book of ${documents} files: first lexical hit after ${bytes} bytes in ${fetched.length} requests`);
+  assert.equal(hits, 1);
+  assert.ok(documents >= 90 && bytes <= 300_000, `${bytes} bytes`);
+  await publish("first");
 });
 
 test("another deployment under an open page is noticed", async () => {

@@ -136,18 +136,20 @@ test("aborting a task that never yields ends its worker", async () => {
   assert.ok(lanes[0].ended);
 });
 
-test("a worker with a task that never yields is given no other", async () => {
-  const { task, log } = bench({ max: 1 });
+test("a worker with a task that never yields is given no other, and another takes its place", async () => {
+  const { task, log, pool } = bench({ max: 1 });
   const graph = task("graph", { blocking: true });
   await settle();
-  task("a");
-  task("b");
-  task("c");
+  const rest = ["a", "b"].map((name) => task(name));
   await settle();
-  assert.deepEqual(log, ["graph"]);
+  assert.deepEqual([log.slice(0, 2), pool.running], [["graph", "a"], 2]);
+  for (const each of rest) {
+    each.resolve(1);
+    await settle();
+  }
+  assert.deepEqual(log, ["graph", "a", "b"]);
   graph.resolve();
   await settle();
-  assert.equal(log[1], "a");
 });
 
 test("where the second worker cannot start, the first does it all", async () => {

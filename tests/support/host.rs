@@ -132,6 +132,7 @@ impl Host {
             embedder: self.embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
             reranker: Some(&SharedWords),
             graphs: Some(&InPlace),
+            turn: None,
             counter: &WordCounter,
             progress: &report,
         };

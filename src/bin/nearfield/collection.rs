@@ -95,6 +95,7 @@ fn services<'a>(model: Option<&'a NeuralModel>, progress: &'a dyn Fn(Progress)) 
         embedder: model.map(|model| model as &dyn Embedder),
         reranker: None,
         graphs: Some(&InPlace),
+        turn: None,
         counter: model.map_or(&WordCounter as &dyn TokenCounter, |model| model.tokenizer()),
         progress,
     }

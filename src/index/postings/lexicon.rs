@@ -8,6 +8,7 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
+use std::ops::Range;
 
 pub(super) const BLOCK: usize = 16;
 
@@ -154,14 +155,33 @@ impl Lexicon {
 
     /// Every term, ascending.
     pub fn for_each(&self, mut visit: impl FnMut(&str, Term) -> Result<()>) -> Result<()> {
-        let mut reader = Reader::new(&self.bytes);
-        let (mut text, mut start) = (String::new(), 0);
-        for index in 0..self.len {
-            let term = read(&mut reader, &mut text, index, start)?;
-            start += term.len;
-            visit(&text, term)?;
+        let mut walk = self.walk();
+        while let Some(term) = walk.next()? {
+            visit(&walk.text, term)?;
         }
         Ok(())
+    }
+
+    pub fn walk(&self) -> Walk<'_> {
+        Walk { reader: Reader::new(&self.bytes), text: String::new(), left: 0..self.len, start: 0 }
+    }
+}
+
+/// Goes through the terms, ascending.
+pub(crate) struct Walk<'a> {
+    reader: Reader<'a>,
+    /// The term that was read last.
+    pub text: String,
+    left: Range<u32>,
+    start: usize,
+}
+
+impl Walk<'_> {
+    pub fn next(&mut self) -> Result<Option<Term>> {
+        let Some(index) = self.left.next() else { return Ok(None) };
+        let term = read(&mut self.reader, &mut self.text, index, self.start)?;
+        self.start += term.len;
+        Ok(Some(term))
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) use lexicon::{Lexicon, LexiconWriter, Term};
 
 use crate::codec::{Frame, Reader};
 use crate::error::{Error, Result};
+use crate::pace::{at_once, Pacer, Unpaced};
 pub(crate) use packing::SLACK;
 use std::sync::Arc;
 
@@ -48,6 +49,9 @@ pub(crate) struct Posting {
     pub title: u32,
 }
 
+/// Postings that are verified between two pauses.
+const PAUSE: usize = 4096;
+
 /// The postings of a segment, verified.
 pub(crate) struct Postings {
     pub lexicon: Lexicon,
@@ -63,14 +67,16 @@ pub(crate) struct Postings {
 }
 
 impl Postings {
-    pub fn open(frame: &Frame, chunks: u32) -> Result<Postings> {
+    pub async fn open(frame: &Frame<'_>, chunks: u32, pacer: &dyn Pacer) -> Result<Postings> {
         let lengths = read_lengths(frame.section(*b"LENS")?, chunks)?;
         let lists = frame.section(*b"POST")?.to_vec();
+        pacer.pause().await?;
         let lexicon = Lexicon::open(frame.section(*b"TERM")?, lists.len().saturating_sub(SLACK))?;
         if frame.optional(*b"LIDX")?.is_some_and(|index| index != lexicon.index()) {
             return Err(Error::corrupt("the index of terms contradicts them"));
         }
-        Postings::new(lexicon, lengths.into(), lists)
+        pacer.pause().await?;
+        Postings::new(lexicon, lengths.into(), lists, pacer).await
     }
 
     /// The part of a remote segment's postings that some terms need: each with its number of postings and its list,
@@ -86,7 +92,7 @@ impl Postings {
         }
         let lexicon = Lexicon::open(&lexicon.finish(), lists.len())?;
         lists.extend([0; SLACK]);
-        Postings::new(lexicon, lengths, lists)
+        at_once(Postings::new(lexicon, lengths, lists, &Unpaced))
     }
 
     /// The lengths alone, of a remote segment of which no term was asked for yet.
@@ -94,25 +100,28 @@ impl Postings {
         Postings::of_terms(read_lengths(frame.section(*b"LENS")?, chunks)?.into(), [])
     }
 
-    fn new(lexicon: Lexicon, lengths: Arc<[Length]>, lists: Vec<u8>) -> Result<Postings> {
+    async fn new(lexicon: Lexicon, lengths: Arc<[Length]>, lists: Vec<u8>, pacer: &dyn Pacer) -> Result<Postings> {
         let filled = lengths.iter().filter(|length| length.body > 0 || length.title > 0).count() as u32;
         let total = lengths
             .iter()
             .fold((0, 0), |(body, title), length| (body + u64::from(length.body), title + u64::from(length.title)));
         let mut postings = Postings { lexicon, lengths, lists, count: 0, filled, total };
-        postings.count = postings.verify()?;
+        postings.count = postings.verify(pacer).await?;
         Ok(postings)
     }
 
     /// Reads every list once, so that no later reader meets a chunk that does not exist.
-    fn verify(&self) -> Result<usize> {
-        let mut count = 0;
-        self.lexicon.for_each(|text, term| {
+    async fn verify(&self, pacer: &dyn Pacer) -> Result<usize> {
+        let (mut walk, mut count, mut since) = (self.lexicon.walk(), 0, 0);
+        while let Some(term) = walk.next()? {
             let list = self.cursor(&term).and_then(|cursor| cursor.verify(&self.lengths));
-            count += list.map_err(|e| e.within(format!("postings of {text:?}")))?;
-            Ok(())
-        })?;
-        Ok(count)
+            since += list.map_err(|e| e.within(format!("postings of {:?}", walk.text)))?;
+            if since > PAUSE {
+                count += std::mem::take(&mut since);
+                pacer.pause().await?;
+            }
+        }
+        Ok(count + since)
     }
 
     pub fn cursor(&self, term: &Term) -> Result<Cursor<'_>> {

@@ -4,6 +4,7 @@
 use super::{VectorConfig, Vectors, VectorsBuilder};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::pace::{at_once, Pacer, Unpaced};
 
 const KIND: [u8; 4] = *b"VECT";
 
@@ -27,7 +28,7 @@ pub fn join_vectors(config: &VectorConfig, segment: u64, parts: &[Vec<u8>]) -> R
     let mut builder = VectorsBuilder::new(config)?;
     let mut first = 0;
     for part in parts {
-        let vectors = read(part, segment, first)?;
+        let vectors = at_once(read(part, segment, first, &Unpaced))?;
         if vectors.config() != config {
             return Err(Error::corrupt(format!("segment {segment}: a part of its vectors has another form")));
         }
@@ -47,8 +48,9 @@ pub(super) fn write(config: &VectorConfig, segment: u64, first: u32, count: u32,
     frame.finish()
 }
 
-fn read(bytes: &[u8], segment: u64, first: u32) -> Result<Vectors> {
+async fn read(bytes: &[u8], segment: u64, first: u32, pacer: &dyn Pacer) -> Result<Vectors> {
     let frame = Frame::open(bytes, KIND, segment)?;
+    frame.verify_paced(pacer).await?;
     let mut head = Reader::new(frame.section(*b"HEAD")?);
     let (found, count) = (head.u32()?, head.u32()?);
     let config = VectorConfig::decode(&mut head)?;
@@ -72,8 +74,8 @@ impl Vectors {
     ///
     /// # Errors
     /// `Corrupt` for damaged bytes, another segment's, and another number of vectors.
-    pub fn open(bytes: &[u8], segment: u64, chunks: u32) -> Result<Vectors> {
-        let vectors = read(bytes, segment, 0)?;
+    pub async fn open_paced(bytes: &[u8], segment: u64, chunks: u32, pacer: &dyn Pacer) -> Result<Vectors> {
+        let vectors = read(bytes, segment, 0, pacer).await?;
         match vectors.len() == chunks as usize {
             true => Ok(vectors),
             false => Err(Error::corrupt(format!("{} vectors of {chunks} chunks", vectors.len()))),
@@ -98,7 +100,8 @@ mod tests {
                     parts.map(|(first, rows)| seal_vectors(&config, 5, first, rows).unwrap()).into();
                 assert!(join_vectors(&config, 5, &parts).unwrap() == whole);
                 assert!(join_vectors(&config, 6, &parts).is_err() && join_vectors(&config, 5, &parts[1..]).is_err());
-                assert!(Vectors::open(&whole, 5, 9).is_err() && Vectors::open(&whole, 5, 10).is_ok());
+                let open = |chunks| at_once(Vectors::open_paced(&whole, 5, chunks, &Unpaced));
+                assert!(open(9).is_err() && open(10).is_ok());
                 let other = VectorConfig { dims: 1, ..config };
                 assert!(join_vectors(&other, 5, &parts).is_err());
             }

@@ -120,6 +120,7 @@ impl Scan for SignProbe<'_> {
 mod tests {
     use super::super::{seal_vectors, Storage, VectorConfig};
     use super::*;
+    use crate::pace::{at_once, Unpaced};
     use proptest::prelude::*;
 
     /// The formula at the head of this file, written down once more.
@@ -150,7 +151,7 @@ mod tests {
             let config = VectorConfig { dims, storage: Storage::F32, metric: Metric::Dot };
             let flat: Vec<f32> = rows.iter().flatten().map(|&x| f32::from(x)).collect();
             let blob = seal_vectors(&config, 1, 0, &flat).unwrap();
-            let vectors = Vectors::open(&blob, 1, rows.len() as u32).unwrap();
+            let vectors = at_once(Vectors::open_paced(&blob, 1, rows.len() as u32, &Unpaced)).unwrap();
             let floats: Vec<f32> = query.iter().map(|&x| f32::from(x)).collect();
             let probe = SignProbe::new(&vectors, &floats, Some(prefix)).unwrap();
             let wide = |row: &Vec<i8>| row[..prefix].iter().map(|&x| f64::from(x)).collect::<Vec<f64>>();
@@ -174,7 +175,8 @@ mod tests {
     #[test]
     fn a_query_of_another_width_is_refused() {
         let config = VectorConfig { dims: 4, storage: Storage::Int8, metric: Metric::Cosine };
-        let vectors = Vectors::open(&seal_vectors(&config, 1, 0, &[1.0; 8]).unwrap(), 1, 2).unwrap();
+        let vectors =
+            at_once(Vectors::open_paced(&seal_vectors(&config, 1, 0, &[1.0; 8]).unwrap(), 1, 2, &Unpaced)).unwrap();
         assert!(SignProbe::new(&vectors, &[1.0; 3], None).is_err());
         assert!(SignProbe::new(&vectors, &[1.0; 4], Some(5)).is_err());
         assert!((SignProbe::new(&vectors, &[1.0; 4], None).unwrap().one(1) - 1.0).abs() < 0.02);
