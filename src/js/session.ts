@@ -134,7 +134,6 @@ export class Session {
       const work = () => this.#write(context, (call) => this.#engine.compact(call));
       return alone(this.#setup.name, context.signal, work);
     }
-    return this.#track(context, async (call) => void (await this.#engine.refresh(call)));
   }
 
   /** One step of what nobody waits for; true if there may be more. */
@@ -155,7 +154,12 @@ export class Session {
     if (!all && !(await this.#track(context, (call) => this.#engine.due(call)))) return true;
     const { signal, progress } = context;
     const { name, options } = this.#setup;
-    return this.#compute.upkeep({ name, options, all }, signal, progress);
+    try {
+      return await this.#compute.upkeep({ name, options, all }, signal, progress);
+    } finally {
+      // Also after a failure: some of the steps may have been committed.
+      await this.#catchUp();
+    }
   }
 
   /** One part after the other, each in a turn of its own, so that others can write meanwhile. */
@@ -290,7 +294,7 @@ export class Session {
   }
 
   #hear(news: News): void {
-    if (news === "rewritten") return this.#catchUp();
+    if (news === "rewritten") return void this.#catchUp();
     if (news === "committed") {
       this.#stale = true;
       return;
@@ -302,11 +306,11 @@ export class Session {
   }
 
   /** Queries go on with the segments that there were while the new ones are read. */
-  #catchUp(): void {
+  async #catchUp(): Promise<void> {
     const stopped = new AbortController();
     const cancel = (reason: NearfieldError) => stopped.abort(reason);
     const context = { id: nextId(), signal: stopped.signal, progress: () => {}, cancel };
-    this.#track(context, (call) => this.#engine.refresh(call)).catch(() => (this.#stale = true));
+    await this.#track(context, (call) => this.#engine.refresh(call)).catch(() => (this.#stale = true));
   }
 
   #cancel(reason: NearfieldError): void {
