@@ -43,8 +43,9 @@ pub fn open(dir: &Path) -> Result<ModelFiles> {
         }
     }
     let name = dir.file_name().unwrap_or(dir.as_os_str()).to_string_lossy();
-    let mut card = ModelCard::read(&name, &read("config.json")?, &extras)?;
+    let card = ModelCard::read(&name, &read("config.json")?, &extras)?;
     let tokenizer = Tokenizer::from_json(read("tokenizer.json")?.as_bytes())?;
+    let mut card = card.complete(&tokenizer);
     let path = dir.join("model.safetensors");
     let mut file = File::open(&path).map_err(|e| failed(&path, e))?;
     let mut stream = WeightStream::new(&card);

@@ -395,7 +395,7 @@ export interface ModelInfo {
   name: string;
   /** SHA-256 in hex. Equal digests: comparable vectors. */
   digest: string;
-  kind: "bi-encoder" | "cross-encoder";
+  kind: "bi-encoder" | "cross-encoder" | "static";
   /** Length of a vector. */
   dims: number;
   /** Longest input in tokens. */

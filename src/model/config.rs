@@ -6,6 +6,7 @@
 pub use super::bert::BertConfig;
 use super::catalogue;
 use super::hub::{self, Extras};
+use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::limits;
 use serde::{Deserialize, Serialize};
@@ -33,6 +34,8 @@ pub enum ModelKind {
     },
     /// Query and passage together to one logit, through the pooler (dense and tanh) and the classifier.
     CrossEncoder,
+    /// Text to the mean of its tokens' rows in a table (model2vec): an encoder without layers.
+    Static { normalize: bool },
 }
 
 /// Everything that using a model needs besides its weights and its vocabulary.
@@ -79,6 +82,7 @@ struct Usage {
 enum UsageKind {
     BiEncoder,
     CrossEncoder,
+    Static,
 }
 
 impl ModelCard {
@@ -91,7 +95,10 @@ impl ModelCard {
     pub fn read(name: &str, config: &str, extras: &Extras) -> Result<ModelCard> {
         let json = parse("config.json", config)?;
         let head = architecture(&json)?;
-        let bert = BertConfig::read(&json)?;
+        let bert = match head {
+            Head::Table => table_shape(&json)?,
+            _ => BertConfig::read(&json)?,
+        };
         let card = match json.get("nearfield") {
             Some(usage) => {
                 let card = ModelCard::from_usage(usage, bert)?;
@@ -100,7 +107,12 @@ impl ModelCard {
             }
             None => ModelCard::from_hub(name, head, &json, bert, extras)?,
         };
-        if (card.kind == ModelKind::CrossEncoder) != (head == Head::Classifier) {
+        let of_kind = match card.kind {
+            ModelKind::CrossEncoder => Head::Classifier,
+            ModelKind::Static { .. } => Head::Table,
+            ModelKind::BiEncoder { .. } => Head::None,
+        };
+        if of_kind != head {
             return Err(Error::corrupt("config.json: \"nearfield\".kind contradicts \"architectures\""));
         }
         if card.max_tokens < 3 || card.max_tokens > card.bert.max_positions {
@@ -116,6 +128,7 @@ impl ModelCard {
             .map_err(|e| Error::corrupt("config.json: the object \"nearfield\"").with_source(e))?;
         let kind = match usage.kind {
             UsageKind::CrossEncoder => ModelKind::CrossEncoder,
+            UsageKind::Static => ModelKind::Static { normalize: usage.normalize.unwrap_or(true) },
             UsageKind::BiEncoder => ModelKind::BiEncoder {
                 pooling: usage.pooling.unwrap_or(Pooling::Mean),
                 normalize: usage.normalize.unwrap_or(true),
@@ -131,11 +144,15 @@ impl ModelCard {
                 one_logit(json)?;
                 ModelKind::CrossEncoder
             }
+            Head::Table => {
+                let normalize = json.get("normalize").and_then(Value::as_bool).unwrap_or(false);
+                ModelKind::Static { normalize }
+            }
             Head::None => hub::pooling(extras)?,
         };
         let max_tokens = hub::length(&bert, extras)?;
         let (query_prefix, passage_prefix) = match kind {
-            ModelKind::CrossEncoder => Default::default(),
+            ModelKind::CrossEncoder | ModelKind::Static { .. } => Default::default(),
             ModelKind::BiEncoder { .. } => hub::prompts(name, extras)?,
         };
         let (name, digest) = (name.to_string(), String::new());
@@ -143,10 +160,19 @@ impl ModelCard {
         Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
     }
 
+    /// Completes the card by what the vocabulary says: the files of model2vec do not state its size.
+    pub fn complete(mut self, tokenizer: &Tokenizer) -> ModelCard {
+        if self.bert.vocab == 0 {
+            self.bert.vocab = tokenizer.vocabulary();
+        }
+        self
+    }
+
     /// The `"nearfield"` object that [`ModelCard::read`] reads back to this card.
     pub fn usage(&self) -> Value {
         let (kind, pooling, normalize) = match self.kind {
             ModelKind::CrossEncoder => (UsageKind::CrossEncoder, None, None),
+            ModelKind::Static { normalize } => (UsageKind::Static, None, Some(normalize)),
             ModelKind::BiEncoder { pooling, normalize } => (UsageKind::BiEncoder, Some(pooling), Some(normalize)),
         };
         let usage = Usage {
@@ -167,9 +193,19 @@ impl ModelCard {
     pub fn config_json(&self) -> Value {
         let BertConfig { layers, hidden, heads, intermediate, vocab, max_positions, type_vocab, layer_norm_eps } =
             self.bert;
+        if let ModelKind::Static { normalize } = self.kind {
+            return serde_json::json!({
+                "architectures": ["StaticModel"],
+                "model_type": "model2vec",
+                "hidden_dim": hidden,
+                "vocab_size": vocab,
+                "normalize": normalize,
+                "nearfield": self.usage(),
+            });
+        }
         let architecture = match self.kind {
             ModelKind::CrossEncoder => "BertForSequenceClassification",
-            ModelKind::BiEncoder { .. } => "BertModel",
+            ModelKind::BiEncoder { .. } | ModelKind::Static { .. } => "BertModel",
         };
         // Through the shortest decimal form: 1e-12 must not come out as 9.999999960041972e-13.
         let eps: f64 = layer_norm_eps.to_string().parse().unwrap_or(f64::from(layer_norm_eps));
@@ -244,9 +280,33 @@ impl BertConfig {
 enum Head {
     None,
     Classifier,
+    /// No encoder at all.
+    Table,
 }
 
-const SUPPORTED: &str = "BertModel (bi-encoder) and BertForSequenceClassification with one label (cross-encoder)";
+const SUPPORTED: &str = "BertModel (bi-encoder), StaticModel (model2vec) and BertForSequenceClassification with one \
+     label (cross-encoder)";
+
+/// Tokens of a text that a table without positions reads, as many as model2vec does.
+const STATIC_TOKENS: usize = 512;
+
+/// A table as an encoder without layers. Its rows are those of the tokeniser's vocabulary where the file does not say.
+fn table_shape(json: &Value) -> Result<BertConfig> {
+    let vocab = match json.get("vocab_size") {
+        Some(_) => size(json, "vocab_size", limits::MODEL_VOCAB)?,
+        None => 0,
+    };
+    Ok(BertConfig {
+        layers: 0,
+        hidden: size(json, "hidden_dim", limits::MODEL_HIDDEN)?,
+        heads: 1,
+        intermediate: 0,
+        vocab,
+        max_positions: STATIC_TOKENS,
+        type_vocab: 0,
+        layer_norm_eps: 1e-12,
+    })
+}
 
 fn architecture(json: &Value) -> Result<Head> {
     let named: Vec<&str> = match json.get("architectures").and_then(Value::as_array) {
@@ -257,6 +317,7 @@ fn architecture(json: &Value) -> Result<Head> {
     match (named.as_slice(), model_type) {
         (["BertModel"], _) | ([], "bert") => Ok(Head::None),
         (["BertForSequenceClassification"], _) => Ok(Head::Classifier),
+        (["StaticModel"], _) | ([], "model2vec") => Ok(Head::Table),
         ([], family) => Err(Error::unsupported(format!("model_type {family:?}; supported are {SUPPORTED}"))),
         (names, _) => {
             let names = names.join(", ");

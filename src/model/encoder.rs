@@ -10,6 +10,7 @@ use crate::kernel::{self, padded, Activations, AttentionScratch, AttentionShape,
 use crate::model::batch::Batch;
 use crate::model::config::BertConfig;
 use crate::model::layers::{Embeddings, Layer};
+use crate::model::table::Table;
 use crate::model::weights::Weights;
 use crate::pace::Pacer;
 
@@ -80,6 +81,16 @@ impl Encoder {
         let embeddings = Embeddings::take(config, weights)?;
         let layers = (0..config.layers).map(|index| Layer::take(config, weights, index)).collect::<Result<_>>()?;
         Ok(Encoder { config: config.clone(), embeddings, layers })
+    }
+
+    /// An encoder without layers, of which only [`Self::word_row`] is of use.
+    pub fn of_table(config: &BertConfig, words: Table) -> Encoder {
+        Encoder { config: config.clone(), embeddings: Embeddings::of_table(words), layers: Vec::new() }
+    }
+
+    /// The embedding of a token, written to `out` (hidden size long). `id` is one of the vocabulary.
+    pub fn word_row(&self, id: u32, out: &mut [f32]) {
+        self.embeddings.words.dequantise_row(id as usize, out);
     }
 
     pub fn config(&self) -> &BertConfig {

@@ -9,8 +9,15 @@ use crate::model::weights::Weights;
 use std::ops::Range;
 
 pub enum Head {
-    Pool { pooling: Pooling, normalize: bool },
+    Pool {
+        pooling: Pooling,
+        normalize: bool,
+    },
     Classify(Classifier),
+    /// The mean of rows of the word table.
+    Rows {
+        normalize: bool,
+    },
 }
 
 /// BERT's pooler, `tanh(W x + b)` of the first token's state, and a linear layer to one logit.
@@ -25,6 +32,7 @@ impl Head {
         let hidden = config.hidden;
         match kind {
             ModelKind::BiEncoder { pooling, normalize } => Ok(Head::Pool { pooling, normalize }),
+            ModelKind::Static { normalize } => Ok(Head::Rows { normalize }),
             ModelKind::CrossEncoder => {
                 let pooler = Dense::take(weights, "pooler.dense", hidden, hidden)?;
                 let weight = weights.take_floats("classifier.weight", &[1, hidden])?;
@@ -36,7 +44,7 @@ impl Head {
 
     pub fn memory_bytes(&self) -> usize {
         match self {
-            Head::Pool { .. } => 0,
+            Head::Pool { .. } | Head::Rows { .. } => 0,
             Head::Classify(head) => head.pooler.memory_bytes() + head.weight.len() * size_of::<f32>(),
         }
     }
@@ -59,11 +67,16 @@ pub fn pool(pooling: Pooling, normalize: bool, states: &Scratch, tokens: Range<u
         }
     }
     if normalize {
-        let norm = out.iter().map(|x| x * x).sum::<f32>().sqrt();
-        // A vector of zeros has no direction; it stays what it is.
-        if norm > 0.0 {
-            out.iter_mut().for_each(|x| *x /= norm);
-        }
+        normalise(out);
+    }
+}
+
+/// Divides a vector by its L2 norm.
+pub fn normalise(vector: &mut [f32]) {
+    let norm = vector.iter().map(|x| x * x).sum::<f32>().sqrt();
+    // A vector of zeros has no direction; it stays what it is.
+    if norm > 0.0 {
+        vector.iter_mut().for_each(|x| *x /= norm);
     }
 }
 

@@ -27,6 +27,13 @@ impl Embeddings {
         })
     }
 
+    /// Nothing but words.
+    pub fn of_table(words: Table) -> Embeddings {
+        let positions = QuantMatrix { rows: 0, cols: words.cols(), data: Vec::new(), scales: Vec::new() };
+        let norm = Norm { width: words.cols(), weight: Vec::new(), bias: Vec::new(), eps: 1e-12 };
+        Embeddings { words, positions, types: Vec::new(), norm }
+    }
+
     /// Writes the sum of each token's embeddings, not yet normalised, to `out` `[tokens, width]`.
     pub fn look_up(&self, batch: &Batch, width: usize, out: &mut [f32]) {
         let hidden = self.words.cols();

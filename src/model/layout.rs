@@ -26,6 +26,10 @@ pub struct Expected {
 pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
     let bert = &card.bert;
     let mut list = List(Vec::new());
+    if let ModelKind::Static { .. } = card.kind {
+        list.push(STATIC_TABLE, &[bert.vocab, bert.hidden], Storage::Table);
+        return list.0;
+    }
     list.push("embeddings.word_embeddings.weight", &[bert.vocab, bert.hidden], Storage::Table);
     list.matrix("embeddings.position_embeddings.weight", bert.max_positions, bert.hidden);
     list.floats("embeddings.token_type_embeddings.weight", &[bert.type_vocab, bert.hidden]);
@@ -48,6 +52,9 @@ pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
     }
     list.0
 }
+
+/// The one tensor of a model2vec file.
+pub const STATIC_TABLE: &str = "embeddings";
 
 struct List(Vec<Expected>);
 

@@ -6,9 +6,10 @@
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::batch::Batch;
-use crate::model::config::{ModelCard, Pooling};
+use crate::model::config::{ModelCard, ModelKind, Pooling};
 use crate::model::encoder::{Encoder, Scratch};
 use crate::model::head::{self, Head, PoolerScratch};
+use crate::model::layout::STATIC_TABLE;
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
@@ -20,6 +21,9 @@ use std::ops::Range;
 /// Tokens that fill a batch. More would not make the products faster (weights are read from the cache already); fewer
 /// keep the hidden states in the second-level cache and the pauses close together.
 const BATCH_TOKENS: usize = 256;
+
+/// Rows of a table between two pauses of a model that only looks up: a few milliseconds.
+const ROWS_BETWEEN_PAUSES: usize = 16_384;
 
 pub struct NeuralModel {
     card: ModelCard,
@@ -57,7 +61,13 @@ impl NeuralModel {
             let (tokens, rows) = (tokenizer.vocabulary(), card.bert.vocab);
             return Err(Error::corrupt(format!("tokenizer.json has {tokens} tokens, the model {rows} embeddings")));
         }
-        let encoder = Encoder::new(&card.bert, &mut weights)?;
+        let encoder = match card.kind {
+            ModelKind::Static { .. } => {
+                let table = weights.take_table(STATIC_TABLE, card.bert.vocab, card.bert.hidden)?;
+                Encoder::of_table(&card.bert, table)
+            }
+            _ => Encoder::new(&card.bert, &mut weights)?,
+        };
         let head = Head::new(card.kind, &card.bert, &mut weights)?;
         let info = EmbedderInfo {
             name: card.name.clone(),
@@ -98,6 +108,10 @@ impl NeuralModel {
 
     /// Tokens of a text as the model reads it: with the prefix of its role, special tokens, truncated.
     pub fn tokens(&self, text: &str, role: Role) -> Result<Tokens> {
+        if let Head::Rows { .. } = self.head {
+            let ids = self.tokenizer.encode_bare(text, self.card.max_tokens)?;
+            return Ok(Tokens { ids, types: Vec::new() });
+        }
         let prefix = match role {
             Role::Query => &self.card.query_prefix,
             Role::Passage => &self.card.passage_prefix,
@@ -133,6 +147,9 @@ impl NeuralModel {
     ///
     /// Errors: what `pacer` says.
     pub async fn states(&self, input: &Tokens, pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        if let Head::Rows { .. } = self.head {
+            return Err(Error::unsupported(format!("model {:?} has no hidden states", self.card.name)));
+        }
         let mut states = Vec::new();
         let hidden = self.card.bert.hidden;
         self.run(
@@ -155,18 +172,15 @@ impl NeuralModel {
         tokens: impl Fn(usize) -> Result<Tokens>,
         pacer: &dyn Pacer,
     ) -> Result<Vec<f32>> {
-        let Head::Pool { pooling, normalize } = self.head else {
-            return Err(Error::invalid(format!("model {:?} scores pairs; it has no vectors", self.card.name)));
+        let (pooling, normalize) = match self.head {
+            Head::Pool { pooling, normalize } => (pooling, normalize),
+            Head::Rows { normalize } => return self.row_means(count, tokens, normalize, pacer).await,
+            Head::Classify(_) => {
+                return Err(Error::invalid(format!("model {:?} scores pairs; it has no vectors", self.card.name)))
+            }
         };
         let dims = self.info.dims;
-        let len = count.checked_mul(dims).filter(|len| *len <= limits::RESULT_NUMBERS);
-        let len = len.ok_or_else(|| {
-            Error::limit(format!(
-                "{count} vectors of {dims} in one call; the limit is {} numbers",
-                limits::RESULT_NUMBERS
-            ))
-        })?;
-        let mut out = Vec::with_capacity(len);
+        let mut out = Vec::with_capacity(result_len(count, dims)?);
         self.run(count, tokens, pacer, |workspace, range| {
             let at = out.len();
             out.resize(at + dims, 0.0);
@@ -200,7 +214,7 @@ impl NeuralModel {
 
     async fn span_vectors(&self, inputs: &[Spanned], pacer: &dyn Pacer) -> Result<Vec<f32>> {
         let Head::Pool { normalize, .. } = self.head else {
-            return Err(Error::invalid(format!("model {:?} scores pairs; it has no vectors", self.card.name)));
+            return Err(Error::invalid(format!("model {:?} has no vectors of tokens in context", self.card.name)));
         };
         let read = inputs.iter().map(|input| self.spanned_tokens(input)).collect::<Result<Vec<_>>>()?;
         let (dims, mut out) = (self.info.dims, Vec::new());
@@ -219,6 +233,47 @@ impl NeuralModel {
             },
         )
         .await?;
+        head::check_finite(&out, &self.card.name)?;
+        Ok(out)
+    }
+
+    /// Means of the rows of the word table, for models without layers. A text without known words has a vector of
+    /// zeros.
+    async fn row_means(
+        &self,
+        count: usize,
+        tokens: impl Fn(usize) -> Result<Tokens>,
+        normalize: bool,
+        pacer: &dyn Pacer,
+    ) -> Result<Vec<f32>> {
+        let dims = self.info.dims;
+        let (mut out, mut row) = (vec![0.0; result_len(count, dims)?], vec![0.0; dims]);
+        let mut read = 0;
+        for (index, vector) in out.chunks_exact_mut(dims).enumerate() {
+            let Tokens { ids, .. } = tokens(index)?;
+            for &id in &ids {
+                if id as usize >= self.card.bert.vocab {
+                    let rows = self.card.bert.vocab;
+                    return Err(Error::invalid(format!("token id {id}: the vocabulary has {rows}")));
+                }
+                self.encoder.word_row(id, &mut row);
+                vector.iter_mut().zip(&row).for_each(|(sum, x)| *sum += x);
+            }
+            if !ids.is_empty() {
+                let share = 1.0 / ids.len() as f32;
+                vector.iter_mut().for_each(|x| *x *= share);
+            }
+            if normalize {
+                head::normalise(vector);
+            }
+            read += ids.len();
+            self.encoded.set(self.encoded.get() + ids.len() as u64);
+            if read >= ROWS_BETWEEN_PAUSES {
+                read = 0;
+                pacer.pause().await?;
+            }
+        }
+        pacer.pause().await?;
         head::check_finite(&out, &self.card.name)?;
         Ok(out)
     }
@@ -281,6 +336,13 @@ impl NeuralModel {
         workspace.batch.clear();
         Ok(())
     }
+}
+
+/// Numbers of a result, if there are not too many.
+fn result_len(count: usize, dims: usize) -> Result<usize> {
+    let len = count.checked_mul(dims).filter(|len| *len <= limits::RESULT_NUMBERS);
+    let cap = limits::RESULT_NUMBERS;
+    len.ok_or_else(|| Error::limit(format!("{count} vectors of {dims} in one call; the limit is {cap} numbers")))
 }
 
 /// A workspace for as long as a call lives: also when it is dropped at a pause, the buffers come back.

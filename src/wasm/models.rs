@@ -32,6 +32,7 @@ impl ModelLoader {
     pub fn new(name: &str, config: &str, tokenizer: &str, extras: &str) -> JsResult<ModelLoader> {
         let card = card(name, config, extras)?;
         let tokenizer = Tokenizer::from_json(tokenizer.as_bytes())?;
+        let card = card.complete(&tokenizer);
         let stream = WeightStream::new(&card);
         Ok(ModelLoader { card, tokenizer, stream })
     }
@@ -86,6 +87,7 @@ impl Model {
             kind: match card.kind {
                 ModelKind::BiEncoder { .. } => "bi-encoder",
                 ModelKind::CrossEncoder => "cross-encoder",
+                ModelKind::Static { .. } => "static",
             },
             dims: card.bert.hidden,
             layers: card.bert.layers,

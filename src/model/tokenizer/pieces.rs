@@ -94,6 +94,10 @@ impl Pieces {
         self.ids.len()
     }
 
+    pub fn unknown(&self) -> u32 {
+        self.unknown
+    }
+
     pub fn longest(&self) -> usize {
         self.longest
     }

@@ -68,6 +68,17 @@ impl Unigram {
         self.assemble(&self.single, &self.plain_ids(text, room), &[]).0
     }
 
+    pub fn encode_bare(&self, text: &str, max_tokens: usize) -> Vec<u32> {
+        let mut ids = Vec::new();
+        self.read(text, false, |id, _| {
+            if ids.len() < max_tokens && id != self.pieces.unknown() {
+                ids.push(id);
+            }
+            ids.len() < max_tokens
+        });
+        ids
+    }
+
     pub fn encode_pair(&self, first: &str, second: &str, max_tokens: usize) -> (Vec<u32>, Vec<u32>) {
         let room = max_tokens.saturating_sub(special(&self.pair));
         let enough = room.saturating_add(1);

@@ -27,6 +27,7 @@ pub(super) struct WordPiece {
     lengths: Vec<usize>,
     /// The same of the added tokens, which are recognised in the text as they are written: `[SEP]`.
     added: BTreeMap<u32, usize>,
+    unknown: Option<u32>,
     /// Tokens around a single text: `[CLS]` and `[SEP]`.
     special: usize,
     /// No token has white space in it, so text may be taken apart there.
@@ -61,6 +62,7 @@ impl WordPiece {
     fn new(pipeline: PipelineTokenizer, json: &Value) -> WordPiece {
         let prefix = json["model"]["continuing_subword_prefix"].as_str().unwrap_or_default();
         let unknown = json["model"]["unk_token"].as_str().unwrap_or_default();
+        let unknown_id = json["model"]["vocab"][unknown].as_u64().map(|id| id as u32);
         let words = json["model"]["vocab"].as_object().into_iter().flatten();
         let words = words.filter_map(|(token, id)| Some((id.as_u64()? as usize, token.clone())));
         let added = pipeline.get_added_vocabulary().get_vocab();
@@ -80,7 +82,16 @@ impl WordPiece {
             ids: Vec::new(),
         };
         let special = pipeline.get_post_processor().single.n_special();
-        WordPiece { pipeline, lengths, added: added_lengths, special, splits_at_space, scratch: Mutex::new(scratch) }
+        let unknown = unknown_id;
+        WordPiece {
+            pipeline,
+            lengths,
+            added: added_lengths,
+            unknown,
+            special,
+            splits_at_space,
+            scratch: Mutex::new(scratch),
+        }
     }
 
     /// One more than the largest id: at most the rows of the model's word embeddings.
@@ -92,6 +103,14 @@ impl WordPiece {
     pub fn encode(&self, text: &str, max_tokens: usize) -> Result<Vec<u32>> {
         let (ids, _) = self.run(Input::Single(as_in_python(self.head(text, max_tokens)?).into_owned()), max_tokens)?;
         Ok(ids)
+    }
+
+    /// Ids without special tokens around them and without the unknown token.
+    pub fn encode_bare(&self, text: &str, max_tokens: usize) -> Result<Vec<u32>> {
+        // Some of the head's tokens may be unknown.
+        let ids = self.plain_ids(self.head(text, max_tokens.saturating_mul(2))?)?;
+        let known = ids.iter().map(|token| token.id()).filter(|id| Some(*id) != self.unknown);
+        Ok(known.take(max_tokens).collect())
     }
 
     /// Ids and token types of two texts with their special tokens, at most `max_tokens` in all: the longer of the
