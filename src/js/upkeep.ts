@@ -35,6 +35,7 @@ export async function keepUp(
       return graph;
     },
     embed: never,
+    embedSpans: never,
     score: never,
     fetch: never,
   };
