@@ -89,3 +89,6 @@ pub const FEEDBACK_DOCUMENTS: usize = 1_000;
 
 /// Chunks of one context: choosing takes time for the square of the candidates.
 pub const CONTEXT_PASSAGES: usize = 1_000;
+
+/// Terms that a learned sparse model may give one text.
+pub const SPARSE_TERMS: usize = 4096;

@@ -63,7 +63,7 @@ impl Engine {
         }
         let mut answers = vec![std::mem::take(&mut first.ranked)];
         for query in &expand.queries {
-            let other = self.question(query, work.options.mode, &snapshot, work.services).await?;
+            let other = self.question(query, work.options, &snapshot, work.services).await?;
             work.watch.lap(|t| &mut t.embed);
             answers.push(self.retrieve(Rc::clone(&snapshot), &other, work).await?.ranked);
         }
@@ -116,7 +116,7 @@ impl Engine {
         model.truncate(3 * options.terms);
         let telling = self.telling(Rc::clone(&found.snapshot), &model, options.documents, work).await?;
         let terms = rm3(&question.terms, &telling, options);
-        Ok(Question { terms, vector })
+        Ok(Question { terms, vector, splade: question.splade })
     }
 
     /// Terms that stand in at most a tenth of all chunks, or in no more than were read.
@@ -127,7 +127,7 @@ impl Engine {
         read: usize,
         work: &Work<'_, '_>,
     ) -> Result<Vec<(String, f32)>> {
-        let needs = Needs { terms: model, columns: work.filter.is_some(), vectors: false };
+        let needs = Needs { terms: model, columns: work.filter.is_some(), vectors: false, splade: false };
         let snapshot = self.equipped(snapshot, &needs).await?;
         let chunks: f32 = snapshot.views.iter().map(|view| view.segment.chunks() as f32).sum();
         let df = |term: &str| snapshot.views.iter().map(|view| view.segment.df(term) as f32).sum::<f32>();

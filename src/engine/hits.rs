@@ -2,6 +2,7 @@
 
 use super::levels::parent;
 use super::load::Care;
+use super::question::Question;
 use super::Engine;
 use crate::error::Result;
 use crate::index::{explain_sparse, Bitset, Level, Meta, SparseQuery, TermContribution};
@@ -84,7 +85,7 @@ pub struct SparseExplanation {
 pub(super) struct Asked<'a> {
     pub snapshot: &'a Snapshot,
     pub allowed: &'a [Option<Rc<Bitset>>],
-    pub terms: &'a [(String, f32)],
+    pub question: &'a Question,
     pub options: &'a SearchOptions,
     pub care: Care,
 }
@@ -96,7 +97,7 @@ impl Engine {
             let first: Vec<&Candidate> = ranked.iter().take(asked.options.k).map(|(candidate, _)| candidate).collect();
             self.fetch_texts(asked.snapshot, &first).await?;
         }
-        let words: HashSet<String> = asked.terms.iter().map(|(term, _)| term.clone()).collect();
+        let words: HashSet<String> = asked.question.terms.iter().map(|(term, _)| term.clone()).collect();
         let (mut hits, mut shown) = (Vec::new(), HashSet::new());
         for (candidate, logit) in ranked {
             if hits.len() == asked.options.k {
@@ -174,7 +175,7 @@ fn place_in(text: &str, start: usize, span: &Range<usize>) -> [u32; 2] {
 
 fn explain(asked: &Asked<'_>, candidate: &Candidate, logit: Option<f32>) -> Explanation {
     let Candidate { place, score, sparse, dense } = *candidate;
-    let query = SparseQuery { terms: asked.terms, scorer: scorer(asked.options) };
+    let query = SparseQuery { terms: asked.question.sparse_terms(), scorer: scorer(asked.options) };
     let all = legs(asked.snapshot, asked.allowed);
     let by_terms = |Standing { rank, score }| SparseExplanation {
         rank,

@@ -84,18 +84,20 @@ impl Engine {
             return self.remote_view(entry, known).await;
         }
         let same_vectors = known.filter(|view| view.entry.vectors == entry.vectors);
-        let segment = match (same_vectors, fresh) {
+        let same_segment = known.filter(|view| same_parts(view, entry));
+        let segment = match (same_segment, fresh) {
             (Some(view), _) => Rc::clone(&view.segment),
             (None, Some(segment)) => Rc::new(segment.clone()),
             (None, None) => {
                 let segment = match known {
-                    Some(view) => (*view.segment).clone().without_vectors(),
+                    Some(view) => (*view.segment).clone().without_vectors().without_extras(),
                     None => {
                         let bytes = self.blob(&entry.main_name(), &entry.main).await?;
                         Segment::open_paced(entry.id, &bytes, pacer).await?
                     }
                 };
-                Rc::new(self.with_vectors(segment, entry, report, pacer).await?)
+                let segment = self.with_vectors(segment, entry, report, pacer).await?;
+                Rc::new(self.with_extras(segment, entry, report, pacer).await?)
             }
         };
         if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
@@ -124,6 +126,23 @@ impl Engine {
         Ok(degraded(read().await, report)?.unwrap_or_else(|| segment.without_vectors()))
     }
 
+    async fn with_extras(
+        &self,
+        mut segment: Segment,
+        entry: &SegmentEntry,
+        report: &mut dyn FnMut(Error),
+        pacer: &dyn Pacer,
+    ) -> Result<Segment> {
+        for (&kind, extra) in &entry.extras {
+            let Some(name) = entry.extra_name(kind) else { continue };
+            let read = async || segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await;
+            if let Some(with) = degraded(read().await, report)? {
+                segment = with;
+            }
+        }
+        Ok(segment)
+    }
+
     async fn graph(&self, segment: &Segment, entry: &SegmentEntry) -> Result<Option<Rc<Graph>>> {
         let (Some(name), Some(graph)) = (entry.graph_name(), entry.graph) else { return Ok(None) };
         if segment.config().vectors.is_none() {
@@ -135,7 +154,7 @@ impl Engine {
 
     /// Only the head of the segment is read.
     async fn remote_view(&self, entry: &SegmentEntry, known: Option<&View>) -> Result<View> {
-        let lazy = match known.filter(|view| view.entry.vectors == entry.vectors).and_then(|view| view.lazy.clone()) {
+        let lazy = match known.filter(|view| same_parts(view, entry)).and_then(|view| view.lazy.clone()) {
             Some(lazy) => lazy,
             None => {
                 let head = self.store.read_range(&entry.main_name(), 0..u64::from(entry.head)).await?;
@@ -219,4 +238,9 @@ fn degraded<T>(read: Result<T>, report: &mut dyn FnMut(Error)) -> Result<Option<
         }
         Err(error) => Err(error),
     }
+}
+
+/// Whether vectors and further representations are those that a view has.
+fn same_parts(view: &View, entry: &SegmentEntry) -> bool {
+    (&view.entry.vectors, &view.entry.extras) == (&entry.vectors, &entry.extras)
 }

@@ -5,9 +5,10 @@
 use super::load::is_damage;
 use super::rotate::{BACKGROUND, COMPACTION};
 use super::services::{Phase, Progress, Services};
+use super::splade::representations;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{graph_job, Graph, Sealed, Segment, SegmentBuilder};
+use crate::index::{graph_job, Graph, Sealed, Segment};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Numbered, SegmentEntry};
 use std::rc::Rc;
@@ -29,6 +30,8 @@ const GRAPH_CHUNKS: u32 = 20_000;
 pub enum Maintenance {
     Merged,
     BuiltGraph,
+    /// A segment got the weighted terms that it lacked.
+    Encoded,
     /// Vectors were turned.
     Rotated,
     /// There was nothing to do.
@@ -47,6 +50,9 @@ impl Engine {
         if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
+        }
+        if self.make_up_splade(services).await? {
+            return Ok(Maintenance::Encoded);
         }
         if self.fit_if_due(&BACKGROUND, services).await? == Maintenance::Rotated {
             return Ok(Maintenance::Rotated);
@@ -70,6 +76,7 @@ impl Engine {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
+        while self.make_up_splade(services).await? {}
         for _ in 0..ATTEMPTS {
             let mut undisturbed = true;
             for group in self.groups() {
@@ -98,7 +105,10 @@ impl Engine {
     /// has lost its own.
     fn mergeable<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a View> {
         let config = self.segment_config(snapshot.manifest.embedder.as_ref());
-        let whole = |view: &&View| *view.segment.config() == config && snapshot.manifest.pending.is_none();
+        let extras = representations(&snapshot.manifest);
+        let whole = |view: &&View| {
+            *view.segment.config() == config && view.segment.extras() == extras && snapshot.manifest.pending.is_none()
+        };
         snapshot.views.iter().filter(whole).collect()
     }
 
@@ -180,7 +190,7 @@ impl Engine {
         services: &Services<'_>,
     ) -> Result<Option<(Segment, Sealed)>> {
         let total = views.iter().map(|view| view.live_docs() as usize).sum();
-        let mut builder = SegmentBuilder::new(&self.segment_config(snapshot.manifest.embedder.as_ref()))?;
+        let mut builder = self.builder(&snapshot.manifest)?;
         for view in views {
             for doc in (0..view.segment.docs()).filter(|&doc| !view.tombstones().contains(doc)) {
                 let page = self.page(view, doc).await?;

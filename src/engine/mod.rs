@@ -26,6 +26,7 @@ mod rerank;
 mod rotate;
 mod services;
 mod settings;
+mod splade;
 mod timings;
 mod verify;
 mod write;

@@ -1,12 +1,13 @@
 //! What a search looks for, in the forms that its legs understand.
 
 use super::services::Services;
+use super::splade;
 use super::write::mismatch;
 use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::model::{Embedder, Role};
-use crate::search::options::{Mode, SearchOptions};
+use crate::search::options::{Mode, SearchOptions, SparseKind};
 use crate::search::snapshot::Snapshot;
 use std::collections::HashMap;
 
@@ -15,27 +16,40 @@ use std::collections::HashMap;
 pub(super) struct Question {
     pub terms: Vec<(String, f32)>,
     pub vector: Option<Vec<f32>>,
+    /// Weighted terms, where the sparse leg is a learned one.
+    pub splade: Option<Vec<(String, f32)>>,
+}
+
+impl Question {
+    /// What the sparse leg looks for.
+    pub fn sparse_terms(&self) -> &[(String, f32)] {
+        self.splade.as_ref().unwrap_or(&self.terms)
+    }
 }
 
 impl Engine {
     pub(super) async fn question(
         &self,
         query: &str,
-        mode: Mode,
+        options: &SearchOptions,
         snapshot: &Snapshot,
         services: &Services<'_>,
     ) -> Result<Question> {
         if query.trim().is_empty() {
             return Ok(Question::default());
         }
-        let vector = match mode {
-            Mode::Sparse => None,
-            _ => self
+        let vector = match options.mode.is_dense() {
+            false => None,
+            true => self
                 .vectors(&[query.to_owned()], Role::Query, snapshot, services)
                 .await?
                 .and_then(|mut rows| rows.pop()),
         };
-        Ok(Question { terms: self.terms(query), vector })
+        let splade = match uses_splade(options) {
+            false => None,
+            true => Some(self.weighted_query(query, services).await?),
+        };
+        Ok(Question { terms: self.terms(query), vector, splade })
     }
 
     /// The query's terms, repeated ones with their count as weight. Of very many, the first.
@@ -79,10 +93,18 @@ impl Engine {
     }
 }
 
+/// Whether the sparse leg of a search is a learned one.
+fn uses_splade(options: &SearchOptions) -> bool {
+    options.sparse == SparseKind::Splade && options.mode != Mode::Dense
+}
+
 /// Hybrid search falls back to its lexical half where the collection has no vectors, or where only lexical answers
 /// can be right because the collection's vectors are another model's. Asking for vectors alone then is an error.
 pub(super) fn effective_mode(options: &SearchOptions, snapshot: &Snapshot, services: &Services<'_>) -> Result<Mode> {
-    if options.mode == Mode::Sparse || snapshot.views.is_empty() {
+    if uses_splade(options) {
+        splade::check_search(snapshot, services)?;
+    }
+    if !options.mode.is_dense() || snapshot.views.is_empty() {
         return Ok(options.mode);
     }
     let offered = services.embedder.map(Embedder::info);

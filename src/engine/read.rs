@@ -11,10 +11,10 @@ use super::timings::{Timings, Watch};
 use super::verify::live_ids;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, Result};
-use crate::index::{Bitset, DenseMode, Document, Filter};
+use crate::index::{Bitset, DenseMode, Document, Filter, Joint};
 use crate::limits;
 use crate::search::options::{ExpandOptions, Mode, SearchOptions};
-use crate::search::retrieve::{allowed, candidates, dense_leg, sparse_leg, Candidate};
+use crate::search::retrieve::{allowed, candidates, dense_leg, joint_leg, second_stage, sparse_leg, Candidate};
 use crate::search::snapshot::Snapshot;
 use serde::Serialize;
 use std::rc::Rc;
@@ -85,12 +85,12 @@ impl Engine {
         let mut options = SearchOptions { mode: effective_mode(&options, &snapshot, services)?, vectors, ..options };
         let rewritten = options.expand.as_ref().and_then(|expand| expand.rewrite.clone());
         let asked = rewritten.as_deref().unwrap_or(query);
-        let question = match self.question(asked, options.mode, &snapshot, services).await {
+        let question = match self.question(asked, &options, &snapshot, services).await {
             // Without its rotation a query has no vector, but words.
             Err(error) if care == Care::Lenient && options.mode == Mode::Hybrid && is_damage(&error) => {
                 self.note_damage(&error);
                 options.mode = Mode::Sparse;
-                self.question(asked, options.mode, &snapshot, services).await?
+                self.question(asked, &options, &snapshot, services).await?
             }
             question => question?,
         };
@@ -98,7 +98,7 @@ impl Engine {
         let mut work = Work { filter: filter.as_ref(), options: &options, services, care, watch: &mut watch };
         let (question, found) = self.pursue(snapshot, question, &mut work).await?;
         let Retrieved { snapshot, allowed, ranked } = found;
-        let asked = Asked { snapshot: &snapshot, allowed: &allowed, terms: &question.terms, options: &options, care };
+        let asked = Asked { snapshot: &snapshot, allowed: &allowed, question: &question, options: &options, care };
         let ranked = match options.rerank {
             Some(rerank) if options.k > 0 => self.rerank(query, &asked, ranked, rerank.top, services).await?,
             _ => ranked.into_iter().map(|candidate| (candidate, None)).collect(),
@@ -126,9 +126,11 @@ impl Engine {
         work: &mut Work<'_, '_>,
     ) -> Result<Retrieved> {
         let Work { filter, options, services, watch, .. } = work;
-        let Question { terms, vector } = question;
-        let terms = if options.mode == Mode::Dense { &[] } else { terms.as_slice() };
-        let needs = Needs { terms, columns: filter.is_some(), vectors: vector.is_some() };
+        let vector = question.vector.as_deref();
+        let terms = if options.mode == Mode::Dense { &[] } else { question.sparse_terms() };
+        let splade = question.splade.is_some();
+        let words = if splade { &[] } else { terms };
+        let needs = Needs { terms: words, columns: filter.is_some(), vectors: vector.is_some(), splade };
         let snapshot = self.equipped(snapshot, &needs).await?;
         if let Some(filter) = filter {
             snapshot.check_fields(filter.fields())?;
@@ -137,21 +139,27 @@ impl Engine {
         let allowed = allowed(&snapshot, *filter);
         let mut depth = options.leg_depth();
         loop {
-            let sparse = match options.mode {
-                Mode::Dense => Vec::new(),
-                _ => sparse_leg(&snapshot, &allowed, terms, options, depth),
-            };
+            let mut legs = Joint::default();
+            if !matches!(options.mode, Mode::Dense | Mode::Joint) {
+                legs.sparse = sparse_leg(&snapshot, &allowed, terms, options, depth);
+            }
             watch.lap(|t| &mut t.sparse);
-            let dense = match vector {
-                Some(vector) => dense_leg(&snapshot, &allowed, vector, options, depth)?,
-                None => Vec::new(),
-            };
+            match (options.mode, vector) {
+                (_, None) => {}
+                (Mode::Joint, Some(vector)) => {
+                    legs = joint_leg(&snapshot, &allowed, terms, vector, options, depth)?;
+                }
+                (Mode::TwoStage, Some(vector)) => {
+                    legs.dense = second_stage(&snapshot, &allowed, vector, options, &legs.sparse)?;
+                }
+                (_, Some(vector)) => legs.dense = dense_leg(&snapshot, &allowed, vector, options, depth)?,
+            }
             watch.lap(|t| &mut t.dense);
             services.pacer.pause().await?;
-            let ranked = candidates(&snapshot, &sparse, &dense, options)?;
+            let ranked = candidates(&snapshot, &legs, options)?;
             watch.lap(|t| &mut t.fuse);
             // Long documents may fill a leg with their chunks: look deeper until there are k documents or no more.
-            let exhausted = sparse.len() < depth && dense.len() < depth;
+            let exhausted = [&legs.sparse, &legs.dense, &legs.joint].iter().all(|leg| leg.len() < depth);
             if ranked.len() >= options.k || exhausted || depth >= limits::HITS {
                 return Ok(Retrieved { snapshot, allowed, ranked });
             }

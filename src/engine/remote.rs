@@ -6,7 +6,7 @@ use super::Engine;
 use crate::codec::blocks::BLOCK;
 use crate::codec::Blocks;
 use crate::error::{Error, Result};
-use crate::index::{Lazy, Segment};
+use crate::index::{BlobKind, Lazy, Segment};
 use crate::pace::LocalFuture;
 use crate::search::retrieve::Candidate;
 use crate::search::snapshot::{Snapshot, View};
@@ -21,6 +21,8 @@ pub(super) struct Needs<'a> {
     pub terms: &'a [(String, f32)],
     pub columns: bool,
     pub vectors: bool,
+    /// Weighted terms.
+    pub splade: bool,
 }
 
 impl Engine {
@@ -53,6 +55,13 @@ impl Engine {
         if let (true, Some(vectors), Some(blob)) = (needs.vectors, view.entry.vectors, view.entry.vectors_name()) {
             if lazy.segment().config().vectors.is_none() {
                 lazy.take_vectors(&self.blob(&blob, &vectors.blob).await?)?;
+            }
+        }
+        if let (true, Some(extra), Some(blob)) =
+            (needs.splade, view.entry.extras.get(&BlobKind::Splade), view.entry.extra_name(BlobKind::Splade))
+        {
+            if !lazy.segment().extras().contains(&BlobKind::Splade) {
+                lazy.take_extra(BlobKind::Splade, &self.blob(&blob, &extra.blob).await?)?;
             }
         }
         let wanted: Vec<(&str, &Blocks, Range<usize>)> = needs

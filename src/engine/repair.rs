@@ -38,7 +38,7 @@ impl Engine {
             repair.mend(&mut manifest, entry, &inspected);
             repair.bury_older_copies(&mut manifest, entry, &inspected, &mut places);
             if let (Some(segment), false) = (&inspected.segment, inspected.pages.is_empty()) {
-                let mut builder = SegmentBuilder::new(segment.config())?;
+                let mut builder = SegmentBuilder::with(segment.config(), &segment.extras())?;
                 let tombstones = manifest.segment(entry.id).map(|entry| entry.tombstones.clone()).unwrap_or_default();
                 for doc in (0..segment.docs()).filter(|&doc| !tombstones.contains(doc)) {
                     let found = segment.doc(doc)?;

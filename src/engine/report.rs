@@ -2,8 +2,10 @@
 
 use super::rotate::prefixes;
 use super::{Engine, Prefixes, Settings};
-use crate::model::EmbedderInfo;
+use crate::index::BlobKind;
+use crate::model::{EmbedderInfo, EncoderInfo};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,6 +20,8 @@ pub struct Stats {
     /// Stored bytes of this generation.
     pub bytes: u64,
     pub embedder: Option<EmbedderInfo>,
+    /// The models of further representations, by kind.
+    pub encoders: BTreeMap<BlobKind, EncoderInfo>,
     /// What prefixes of the vectors are; none without vectors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prefixes: Option<Prefixes>,
@@ -38,6 +42,8 @@ pub struct SegmentStats {
     pub terms: usize,
     pub postings_bytes: usize,
     pub vector_bytes: usize,
+    /// Weighted terms of the learned sparse model; 0 without any.
+    pub impact_bytes: usize,
     pub graph_bytes: usize,
 }
 
@@ -67,6 +73,7 @@ impl Engine {
                     terms: inner.terms,
                     postings_bytes: inner.postings_bytes,
                     vector_bytes: inner.vector_bytes,
+                    impact_bytes: inner.impact_bytes,
                     graph_bytes: view.graph.as_ref().map_or(0, |graph| graph.bytes()),
                 }
             })
@@ -79,6 +86,7 @@ impl Engine {
             bytes: manifest.blobs().map(|(_, blob)| blob.bytes).sum(),
             segments,
             embedder: manifest.embedder.clone(),
+            encoders: manifest.encoders.clone(),
             prefixes: prefixes(manifest),
             pending: manifest.pending.as_ref().map(|pending| PendingStats {
                 embedder: pending.embedder.clone(),

@@ -1,7 +1,7 @@
 //! What one call of the engine is given by its host: time, patience, models, and somebody to tell.
 
 use crate::error::Result;
-use crate::model::{Embedder, Reranker};
+use crate::model::{Embedder, Reranker, SparseEncoder};
 use crate::pace::{Clock, LocalFuture, Pacer};
 use crate::text::TokenCounter;
 use serde::Serialize;
@@ -55,6 +55,8 @@ pub struct Services<'a> {
     pub pacer: &'a dyn Pacer,
     pub clock: &'a dyn Clock,
     pub embedder: Option<&'a dyn Embedder>,
+    /// The learned sparse model.
+    pub sparse: Option<&'a dyn SparseEncoder>,
     pub reranker: Option<&'a dyn Reranker>,
     pub graphs: Option<&'a dyn GraphBuilder>,
     /// `None` where nobody else writes.

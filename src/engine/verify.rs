@@ -145,9 +145,12 @@ impl Engine {
         for (&kind, entry_of_kind) in &entry.extras {
             let Some(name) = entry.extra_name(kind) else { continue };
             let read = self.counted(&name, &entry_of_kind.blob, found).await;
-            if let Err(error) = read.and_then(|bytes| frame_is_whole(&bytes)) {
-                note(&format!(", {}", kind.name()), error)?;
-                left.extras_lost.push(kind);
+            match read.and_then(|bytes| segment.with_extra(kind, &bytes)) {
+                Ok(with) => segment = with,
+                Err(error) => {
+                    note(&format!(", {}", kind.name()), error)?;
+                    left.extras_lost.push(kind);
+                }
             }
         }
         left.segment = Some(segment);

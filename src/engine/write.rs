@@ -5,9 +5,13 @@
 use super::late::{self, Whole, Window};
 use super::levels::unit_input;
 use super::services::{Phase, Progress, Services};
+use super::splade::{self, representations};
 use super::{Engine, Settings};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{ChunkEntry, Document, Meta, Sealed, Segment, SegmentBuilder, SegmentConfig, Unit, VectorConfig};
+use crate::index::{
+    Beside, ChunkEntry, Document, Level, Meta, Sealed, Segment, SegmentBuilder, SegmentConfig, Unit, VectorConfig,
+    WeightedTerms,
+};
 use crate::model::{EmbedderInfo, Role};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Blob, Extras, Manifest, Named, Numbered, SegmentEntry, Tombstones};
@@ -45,6 +49,13 @@ struct Prepared {
     windows: Vec<Window>,
 }
 
+/// What the models made of a batch: a row or an entry for each chunk.
+#[derive(Default)]
+struct Encoded {
+    vectors: Option<Vec<f32>>,
+    splade: Option<Vec<WeightedTerms>>,
+}
+
 impl Engine {
     /// Adds documents; one with the id of an earlier one replaces it, in the collection as in the same call. Returns
     /// how many distinct documents were added. When it fails midway, the batches that progress called `committed`
@@ -72,9 +83,9 @@ impl Engine {
                 services.pacer.pause().await?;
             }
             report(Phase::Embed, committed);
-            let vectors = embed(&mut batch, services).await?;
+            let encoded = embed(&mut batch, services).await?;
             report(Phase::Commit, committed + batch.len());
-            committed += self.commit_batch(batch, vectors.as_deref(), services).await?;
+            committed += self.commit_batch(batch, encoded, services).await?;
             (services.progress)(Progress { phase: Phase::Commit, done: committed, total, committed });
             limit = (limit * 2).min(LARGEST_BATCH_CHUNKS);
         }
@@ -104,7 +115,7 @@ impl Engine {
         let page = self.page(view, doc).await?;
         let text = page.text(&view.segment, doc)?;
         Document { id: id.to_owned(), text: String::new(), title: None, url: None, meta: meta.clone() }.check()?;
-        let mut builder = SegmentBuilder::new(&self.segment_config(snapshot.manifest.embedder.as_ref()))?;
+        let mut builder = self.builder(&snapshot.manifest)?;
         builder.copy(&view.segment, doc, text, Some(&meta))?;
         let mut manifest = (*snapshot.manifest).clone();
         bury(&mut manifest, &snapshot, id);
@@ -136,7 +147,9 @@ impl Engine {
         if self.is_late() && services.embedder.is_some() {
             let units: Vec<_> = chunks.iter().map(|chunk| (chunk.span.clone(), chunk.unit.clone())).collect();
             windows = late::windows(&Whole { title: heading, text: &text, units: &units }, longest, services.counter);
-        } else {
+        }
+        // Weighted terms are those of the chunk alone.
+        if windows.is_empty() || services.sparse.is_some() {
             inputs.extend(chunks.iter().map(input));
         }
         Ok(Prepared { document: Document { text, title, ..document }, chunks, inputs, windows })
@@ -156,21 +169,20 @@ impl Engine {
         ChunkOptions { strategy, size: size - title.min(size / 4), ..options }
     }
 
-    async fn commit_batch(
-        &self,
-        batch: Vec<Prepared>,
-        vectors: Option<&[f32]>,
-        services: &Services<'_>,
-    ) -> Result<usize> {
+    async fn commit_batch(&self, batch: Vec<Prepared>, encoded: Encoded, services: &Services<'_>) -> Result<usize> {
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
         manifest.embedder = agreed_embedder(&manifest, services)?;
-        let mut builder = SegmentBuilder::new(&self.segment_config(manifest.embedder.as_ref()))?;
+        splade::agree(&mut manifest, services)?;
+        let mut builder = self.builder(&manifest)?;
+        let Encoded { vectors, splade } = encoded;
         let width = services.embedder.map_or(0, |embedder| embedder.info().dims);
         let mut row = 0;
         for prepared in &batch {
-            let rows = vectors.map(|all| &all[row * width..(row + prepared.chunks.len()) * width]);
-            row += prepared.chunks.len();
+            let last = row + prepared.chunks.len();
+            let rows = vectors.as_ref().map(|all| &all[row * width..last * width]);
+            let beside = Beside { splade: splade.as_ref().map(|all| &all[row..last]) };
+            row = last;
             let stored = match rows {
                 Some(rows) => {
                     let rows = leading(rows, width, self.settings().vectors.dims).into_owned();
@@ -178,7 +190,7 @@ impl Engine {
                 }
                 None => None,
             };
-            builder.add(&prepared.document, &prepared.chunks, stored.as_deref())?;
+            builder.add_with(&prepared.document, &prepared.chunks, stored.as_deref(), beside)?;
             bury(&mut manifest, &snapshot, &prepared.document.id);
             services.pacer.pause().await?;
         }
@@ -216,7 +228,7 @@ impl Engine {
 
     /// What a manifest says of a new segment that will be committed upon `snapshot`, and its blobs.
     pub(super) fn entry(snapshot: &Snapshot, sealed: Sealed) -> Result<(SegmentEntry, Vec<Named>)> {
-        let Sealed { id, main, head, pages, vectors, docs, chunks } = sealed;
+        let Sealed { id, main, head, pages, vectors, extras, docs, chunks } = sealed;
         let number = snapshot.manifest.generation + 1;
         let numbered = |bytes: &Vec<u8>| Ok(Numbered { number, blob: Blob::of(bytes)? });
         let entry = SegmentEntry {
@@ -228,12 +240,18 @@ impl Engine {
             pages: pages.iter().map(|page| Blob::of(page)).collect::<Result<_>>()?,
             vectors: vectors.as_ref().map(numbered).transpose()?,
             graph: None,
-            extras: Extras::new(),
+            extras: extras.iter().map(|(kind, bytes)| Ok((*kind, numbered(bytes)?))).collect::<Result<Extras>>()?,
             tombstones: Tombstones::new(docs),
         };
         let names: Vec<String> = entry.blobs().map(|(name, _)| name).collect();
-        let put = names.into_iter().zip(std::iter::once(main).chain(pages).chain(vectors)).collect();
+        let extras = extras.into_iter().map(|(_, bytes)| bytes);
+        let put = names.into_iter().zip(std::iter::once(main).chain(pages).chain(vectors).chain(extras)).collect();
         Ok((entry, put))
+    }
+
+    /// For the next segment of a collection.
+    pub(super) fn builder(&self, manifest: &Manifest) -> Result<SegmentBuilder> {
+        SegmentBuilder::with(&self.segment_config(manifest.embedder.as_ref()), &representations(manifest))
     }
 
     pub(super) fn segment_config(&self, embedder: Option<&EmbedderInfo>) -> SegmentConfig {
@@ -276,22 +294,25 @@ fn bury(manifest: &mut Manifest, snapshot: &Snapshot, id: &str) -> bool {
     entry.is_some_and(|entry| entry.tombstones.insert(doc))
 }
 
-/// All inputs of the batch in one call, so that the embedder can sort and spread them.
-async fn embed(batch: &mut [Prepared], services: &Services<'_>) -> Result<Option<Vec<f32>>> {
-    let Some(embedder) = services.embedder else { return Ok(None) };
+/// All inputs of the batch in one call of each model, so that it can sort and spread them.
+async fn embed(batch: &mut [Prepared], services: &Services<'_>) -> Result<Encoded> {
+    let inputs: Vec<String> = batch.iter_mut().flat_map(|prepared| std::mem::take(&mut prepared.inputs)).collect();
+    let chunks: Vec<bool> = batch.iter().flat_map(|it| &it.chunks).map(|it| it.unit.level() == Level::Chunk).collect();
+    let splade = splade::encode_some(&inputs, &chunks, services).await?;
+    let Some(embedder) = services.embedder else { return Ok(Encoded { vectors: None, splade }) };
     if batch.iter().any(|prepared| !prepared.windows.is_empty()) {
         let windows: Vec<_> = batch.iter_mut().map(|prepared| std::mem::take(&mut prepared.windows)).collect();
         let counts: Vec<usize> = batch.iter().map(|prepared| prepared.chunks.len()).collect();
-        return late::embed_late(&windows, &counts, embedder, services.pacer).await.map(Some);
+        let vectors = late::embed_late(&windows, &counts, embedder, services.pacer).await?;
+        return Ok(Encoded { vectors: Some(vectors), splade });
     }
-    let inputs: Vec<String> = batch.iter_mut().flat_map(|prepared| std::mem::take(&mut prepared.inputs)).collect();
     let vectors = embedder.embed(&inputs, Role::Passage, services.pacer).await?;
     let expected = inputs.len() * embedder.info().dims;
     if vectors.len() != expected || vectors.iter().any(|v| !v.is_finite()) {
         let message = format!("the embedder returned {} numbers for {} texts", vectors.len(), inputs.len());
         return Err(Error::invalid(format!("{message}; {expected} finite ones were expected")));
     }
-    Ok(Some(vectors))
+    Ok(Encoded { vectors: Some(vectors), splade })
 }
 
 /// What the model reads of a chunk: title, heading path and text.

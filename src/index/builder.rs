@@ -3,6 +3,8 @@
 use super::catalog::{CatalogBuilder, ChunkRef, DocRef};
 use super::columns::{finite, ColumnsBuilder};
 use super::document::{Document, Meta};
+use super::impacts::{ImpactsBuilder, WeightedTerms};
+use super::kind::BlobKind;
 use super::lazy::Sums;
 use super::page;
 use super::postings::{Field, Forward, PostingsBuilder};
@@ -14,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::text::Analyzer;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 /// What all segments of a collection have in common.
@@ -49,19 +52,29 @@ pub struct Sealed {
     pub pages: Vec<Vec<u8>>,
     /// For [`Segment::with_vectors`].
     pub vectors: Option<Vec<u8>>,
+    /// Further representations, by ascending kind; for [`Segment::with_extra`].
+    pub extras: Vec<(BlobKind, Vec<u8>)>,
     pub docs: u32,
     pub chunks: u32,
 }
 
 impl Sealed {
-    /// The segment, with its vectors.
+    /// The segment, with its vectors and further representations.
     pub fn open(&self) -> Result<Segment> {
         let segment = Segment::open(self.id, &self.main)?;
-        match &self.vectors {
-            Some(vectors) => segment.with_vectors(vectors),
-            None => Ok(segment),
-        }
+        let segment = match &self.vectors {
+            Some(vectors) => segment.with_vectors(vectors)?,
+            None => segment,
+        };
+        self.extras.iter().try_fold(segment, |segment, (kind, bytes)| segment.with_extra(*kind, bytes))
     }
+}
+
+/// Further representations of a document's chunks, one for each chunk; each must be given exactly when the builder was
+/// made for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    pub splade: Option<&'a [WeightedTerms]>,
 }
 
 pub struct SegmentBuilder {
@@ -71,6 +84,7 @@ pub struct SegmentBuilder {
     columns: ColumnsBuilder,
     postings: PostingsBuilder,
     vectors: Option<VectorsBuilder>,
+    impacts: Option<ImpactsBuilder>,
     /// The segment that documents were last copied from, by id and fingerprint.
     source: Option<((u64, u32), Forward)>,
 }
@@ -79,6 +93,17 @@ impl SegmentBuilder {
     /// # Errors
     /// `InvalidInput` for an unknown language or zero dimensions, `LimitExceeded` for too many dimensions.
     pub fn new(config: &SegmentConfig) -> Result<SegmentBuilder> {
+        SegmentBuilder::with(config, &BTreeSet::new())
+    }
+
+    /// One that also takes these further representations.
+    ///
+    /// # Errors
+    /// As of [`SegmentBuilder::new`]; `Unsupported` for a kind that segments do not have.
+    pub fn with(config: &SegmentConfig, extras: &BTreeSet<BlobKind>) -> Result<SegmentBuilder> {
+        if let Some(other) = extras.iter().find(|kind| **kind != BlobKind::Splade) {
+            return Err(Error::unsupported(format!("a {} blob", other.name())));
+        }
         let vectors = config.vectors.as_ref().map(VectorsBuilder::new).transpose()?;
         Ok(SegmentBuilder {
             config: config.clone(),
@@ -87,6 +112,7 @@ impl SegmentBuilder {
             columns: ColumnsBuilder::default(),
             postings: PostingsBuilder::default(),
             vectors,
+            impacts: extras.contains(&BlobKind::Splade).then(ImpactsBuilder::default),
             source: None,
         })
     }
@@ -100,11 +126,31 @@ impl SegmentBuilder {
     /// `InvalidInput` for an id that this builder already holds, spans outside the text or off character borders, a
     /// wrong number of vectors, and numbers that are not finite; `LimitExceeded` above a cap.
     pub fn add(&mut self, document: &Document, chunks: &[ChunkEntry], vectors: Option<&[f32]>) -> Result<()> {
+        self.add_with(document, chunks, vectors, Beside::default())
+    }
+
+    /// As [`SegmentBuilder::add`], with further representations.
+    ///
+    /// # Errors
+    /// As there, and for those that are not as the builder was made for, or hold weights that are not finite.
+    pub fn add_with(
+        &mut self,
+        document: &Document,
+        chunks: &[ChunkEntry],
+        vectors: Option<&[f32]>,
+        beside: Beside<'_>,
+    ) -> Result<()> {
         let id = &document.id;
         document.check()?;
         let places: Vec<ChunkRef> = chunks.iter().map(chunk_ref).collect();
         self.catalog.check(id, &document.text, &places)?;
         let meta_json = meta_json(id, &document.meta)?;
+        if self.impacts.is_some() != beside.splade.is_some() || beside.splade.is_some_and(|it| it.len() != chunks.len())
+        {
+            return Err(Error::invalid(format!("document {id:.60?}: weighted terms must be as configured")));
+        }
+        ImpactsBuilder::check(beside.splade.unwrap_or_default())
+            .map_err(|e| e.within(format!("document {id:.60?}")))?;
         match (&mut self.vectors, vectors) {
             (None, None) => {}
             (Some(builder), Some(rows)) => {
@@ -141,6 +187,9 @@ impl SegmentBuilder {
             }
             self.postings.finish_chunk();
         }
+        if let Some(impacts) = &mut self.impacts {
+            beside.splade.into_iter().flatten().for_each(|terms| impacts.push(terms));
+        }
         Ok(())
     }
 
@@ -158,7 +207,7 @@ impl SegmentBuilder {
     /// As [`SegmentBuilder::add`]; `InvalidInput` for another configuration or text.
     pub fn copy(&mut self, from: &Segment, doc: u32, text: &str, meta: Option<&Meta>) -> Result<()> {
         let found = from.doc(doc)?;
-        if *from.config() != self.config {
+        if *from.config() != self.config || from.impacts().is_some() != self.impacts.is_some() {
             return Err(Error::invalid(format!("segment {} has another configuration", from.id())));
         }
         if text.len() != found.text.len() {
@@ -188,6 +237,9 @@ impl SegmentBuilder {
                 forward.copy(chunk, &mut self.postings)?;
                 self.postings.finish_copied(from.postings().lengths[chunk as usize]);
             }
+        }
+        if let (Some(to), Some(from)) = (&mut self.impacts, from.impacts()) {
+            chunks.clone().try_for_each(|chunk| to.copy(source, from, chunk))?;
         }
         if let (Some(to), Some(from)) = (&mut self.vectors, from.vectors()) {
             to.copy(from, chunks.start as usize..chunks.end as usize);
@@ -231,7 +283,9 @@ impl SegmentBuilder {
         let main = frame.finish()?;
         let head = Frame::open(&main, segment::KIND, id)?.place(*b"COLS")?.start as u32;
         let vectors = self.vectors.map(|vectors| vectors.blob(id, chunks)).transpose()?;
-        Ok(Sealed { id, main, head, pages, vectors, docs, chunks })
+        let impacts = self.impacts.map(|impacts| impacts.seal(id)).transpose()?;
+        let extras = impacts.into_iter().map(|bytes| (BlobKind::Splade, bytes)).collect();
+        Ok(Sealed { id, main, head, pages, vectors, extras, docs, chunks })
     }
 }
 

@@ -95,18 +95,28 @@ pub fn dense_top_k(legs: &[DenseLeg], query: &[f32], params: DenseParams, k: usi
         }
     }
     match second {
-        Some(_) => rescored(legs, query, top.into_sorted(), k),
+        Some(_) => dense_rescore(legs, query, None, top.into_sorted(), k),
         None => Ok(top.into_sorted()),
     }
 }
 
-/// The best `k` of some, by all dimensions of all that is stored.
-fn rescored(legs: &[DenseLeg], query: &[f32], mut found: Vec<Scored>, k: usize) -> Result<Vec<Scored>> {
+/// The best `k` of some that were found otherwise, by their vectors. Those without one are left out. `dims`: as in
+/// [`DenseParams`].
+///
+/// # Errors
+/// As of [`dense_top_k`].
+pub fn dense_rescore(
+    legs: &[DenseLeg],
+    query: &[f32],
+    dims: Option<usize>,
+    mut found: Vec<Scored>,
+    k: usize,
+) -> Result<Vec<Scored>> {
     let mut top = Top::new(k);
     found.sort_unstable_by_key(|scored| (scored.segment, scored.chunk));
     for group in found.chunk_by(|a, b| a.segment == b.segment) {
         let Some(vectors) = legs[group[0].segment as usize].segment.vectors() else { continue };
-        let probe = Probe::new(vectors, query, None)?;
+        let probe = Probe::new(vectors, query, dims)?;
         group.iter().for_each(|scored| top.offer(Scored { score: probe.one(scored.chunk as usize), ..*scored }));
     }
     Ok(top.into_sorted())

@@ -9,6 +9,7 @@
 
 use super::catalog::Catalog;
 use super::columns::Columns;
+use super::kind::BlobKind;
 use super::postings::{Postings, TermIndex, SLACK};
 use super::segment::{read_head, Segment, KIND};
 use crate::codec::blocks::BLOCK;
@@ -131,6 +132,7 @@ impl Lazy {
             columns: Arc::default(),
             postings: Arc::new(Postings::without_terms(&frame, chunks)?),
             vectors: None,
+            impacts: None,
         };
         Ok(Lazy {
             sums,
@@ -200,6 +202,12 @@ impl Lazy {
 
     pub fn take_vectors(&self, bytes: &[u8]) -> Result<()> {
         let with = self.segment().with_vectors(bytes)?;
+        *self.segment.borrow_mut() = with;
+        Ok(())
+    }
+
+    pub fn take_extra(&self, kind: BlobKind, bytes: &[u8]) -> Result<()> {
+        let with = self.segment().with_extra(kind, bytes)?;
         *self.segment.borrow_mut() = with;
         Ok(())
     }

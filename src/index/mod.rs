@@ -13,6 +13,8 @@ mod columns;
 mod dense;
 mod filter;
 mod graph;
+mod impacts;
+mod joint;
 mod kind;
 mod lazy;
 mod page;
@@ -28,14 +30,16 @@ mod unit;
 mod vectors;
 
 pub use bitset::Bitset;
-pub use builder::{ChunkEntry, Sealed, SegmentBuilder, SegmentConfig};
+pub use builder::{Beside, ChunkEntry, Sealed, SegmentBuilder, SegmentConfig};
 pub use catalog::{ChunkRef, DocRef};
-pub use dense::{dense_top_k, DenseLeg, DenseMode, DenseParams};
+pub use dense::{dense_rescore, dense_top_k, DenseLeg, DenseMode, DenseParams};
 pub use document::{Document, Meta, MetaValue};
 pub use filter::Filter;
 #[cfg(feature = "neural")]
 pub use graph::build_graph;
 pub use graph::{graph_job, Graph};
+pub use impacts::{seal_impacts, WeightedTerms};
+pub use joint::{joint_top_k, Joint, JointQuery};
 pub use kind::BlobKind;
 pub use lazy::Lazy;
 pub use page::Page;

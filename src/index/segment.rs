@@ -13,6 +13,8 @@ use super::bitset::Bitset;
 use super::builder::SegmentConfig;
 use super::catalog::{Catalog, ChunkRef, DocRef};
 use super::columns::{Column, Columns, ColumnsBuilder};
+use super::impacts::Impacts;
+use super::kind::BlobKind;
 use super::lazy::Sums;
 use super::page;
 use super::postings::{Postings, END};
@@ -22,6 +24,7 @@ use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::pace::{at_once, Pacer, Unpaced};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -35,6 +38,8 @@ pub struct SegmentStats {
     pub postings: usize,
     pub postings_bytes: usize,
     pub vector_bytes: usize,
+    /// Of the learned sparse model's weights.
+    pub impact_bytes: usize,
 }
 
 /// Parts are shared, so that a copy with one of them replaced costs nothing.
@@ -50,6 +55,7 @@ pub struct Segment {
     pub(super) columns: Arc<Columns>,
     pub(super) postings: Arc<Postings>,
     pub(super) vectors: Option<Arc<Vectors>>,
+    pub(super) impacts: Option<Arc<Impacts>>,
 }
 
 /// A frame with its head written, for the other parts to add their sections.
@@ -125,6 +131,7 @@ impl Segment {
             columns: Arc::new(columns),
             postings: Arc::new(postings),
             vectors: vectors.map(Arc::new),
+            impacts: None,
         })
     }
 
@@ -148,6 +155,35 @@ impl Segment {
     pub fn without_vectors(&self) -> Segment {
         let config = SegmentConfig { vectors: None, ..self.config.clone() };
         Segment { config, vectors: None, ..self.clone() }
+    }
+
+    /// The same segment with a further representation, out of its blob.
+    ///
+    /// # Errors
+    /// `Corrupt` for damaged bytes and those of another segment; `Unsupported` for a kind that segments do not have.
+    pub fn with_extra(&self, kind: BlobKind, bytes: &[u8]) -> Result<Segment> {
+        at_once(self.with_extra_paced(kind, bytes, &Unpaced))
+    }
+
+    /// As [`Segment::with_extra`], politely.
+    pub async fn with_extra_paced(&self, kind: BlobKind, bytes: &[u8], pacer: &dyn Pacer) -> Result<Segment> {
+        let with = match kind {
+            BlobKind::Splade => Impacts::open(bytes, self.id, self.chunks, pacer)
+                .await
+                .map(|impacts| Segment { impacts: Some(Arc::new(impacts)), ..self.clone() }),
+            other => Err(Error::unsupported(format!("a {} blob", other.name()))),
+        };
+        with.map_err(|e| e.within(format!("{} of segment {}", kind.name(), self.id)))
+    }
+
+    /// The further representations that it has.
+    pub fn extras(&self) -> BTreeSet<BlobKind> {
+        self.impacts.iter().map(|_| BlobKind::Splade).collect()
+    }
+
+    /// The same segment as if it had no further representation.
+    pub fn without_extras(&self) -> Segment {
+        Segment { impacts: None, ..self.clone() }
     }
 
     /// What [`Segment::open`] need not know to be safe: that metadata is JSON with columns that agree, and that each
@@ -308,6 +344,7 @@ impl Segment {
             postings: self.postings.count,
             postings_bytes: self.postings.bytes(),
             vector_bytes: self.vectors.as_ref().map_or(0, |vectors| vectors.bytes()),
+            impact_bytes: self.impacts.as_ref().map_or(0, |impacts| impacts.bytes()),
         }
     }
 
@@ -317,6 +354,10 @@ impl Segment {
 
     pub(super) fn vectors(&self) -> Option<&Vectors> {
         self.vectors.as_deref()
+    }
+
+    pub(super) fn impacts(&self) -> Option<&Impacts> {
+        self.impacts.as_deref()
     }
 
     pub(super) fn column(&self, field: &str) -> Option<&Column> {

@@ -37,6 +37,8 @@ export class Collection {
   hasEmbedder: boolean;
   /** Whether searches can be reranked. */
   readonly hasReranker: boolean;
+  /** Whether it was opened with a learned sparse model. */
+  readonly hasSparseEncoder: boolean;
   #setup: Setup;
   #embedders: Embedder[];
   #client: EngineClient;
@@ -49,6 +51,7 @@ export class Collection {
     this.#embedders = embedders;
     this.hasEmbedder = setup.embedder !== undefined;
     this.hasReranker = setup.reranker !== undefined;
+    this.hasSparseEncoder = setup.sparseEncoder !== undefined;
     this.#client = client;
   }
 
@@ -238,11 +241,20 @@ export class Collection {
   #searchOptions(given: SearchOptions): SearchOptions {
     checkSearch(given, "options");
     const { preset, ...options } = given.preset ? this.#goldStandard(given) : given;
-    if (options.mode === "dense" && !this.hasEmbedder) throw invalid("mode: dense search needs the option `embedder` of open");
+    this.#checkModels(options);
     if (options.rerank && !this.hasReranker) throw invalid("rerank: reranking needs the option `reranker` of open");
     const mode = options.mode ?? (this.hasEmbedder ? "hybrid" : "sparse");
-    if (mode === "sparse" && options.expand && options.expand.hyde) throw invalid("expand.hyde: hypothetical answers need a mode with vectors");
+    if ((mode === "sparse" || mode === "splade") && options.expand && options.expand.hyde) throw invalid("expand.hyde: hypothetical answers need a mode with vectors");
     return { ...options, mode, group: options.group ?? !options.context };
+  }
+
+  #checkModels({ mode, sparse }: SearchOptions): void {
+    if ((mode === "dense" || mode === "two-stage" || mode === "joint") && !this.hasEmbedder) {
+      throw invalid(`mode: ${mode} search needs the option \`embedder\` of open`);
+    }
+    if ((mode === "splade" || sparse === "splade") && !this.hasSparseEncoder) {
+      throw invalid("splade: weighted terms need the option `sparseEncoder` of open");
+    }
   }
 
   /** The preset with what was given beside it. */

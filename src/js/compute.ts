@@ -9,7 +9,7 @@ import type { HostMethods, ModelSource, PoolMethods, UpkeepJob } from "./protoco
 import { Peer } from "./rpc.js";
 import { cutJobs, gatherRows } from "./schedule.js";
 import type { ProgressEvent } from "./types.js";
-import type { Instance, Role } from "./wasm.js";
+import type { Instance, Role, SparseQuery } from "./wasm.js";
 
 /** UTF-16 units from which a job is worth waking the pool: about a second of work. */
 const LARGE_EMBED = 16_000;
@@ -110,6 +110,29 @@ export class Compute {
     }
     const model = await held.model(signal, report);
     return this.#counted(model, () => model.embedSpans(texts, spans, () => pause(signal)));
+  }
+
+  /** Weighted terms of each text, as rows of `2 * maxTerms` numbers. */
+  async weigh(
+    held: HeldModel,
+    texts: string[],
+    role: Role,
+    query: SparseQuery | undefined,
+    signal: AbortSignal,
+    report?: Report,
+  ): Promise<Float32Array> {
+    const lengths = texts.map((text) => text.length);
+    if (role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
+      const { info } = await held.bundle(signal, report);
+      const sizes = texts.map(() => 2 * (info.maxTerms ?? 0));
+      const spread = await this.#spread(lengths, sizes, signal, false, async (helper, job) => {
+        const key = await this.#give(helper, held, signal, report);
+        return helper.peer.call("weigh", [key, pick(texts, job), role], { signal });
+      });
+      if (spread) return spread;
+    }
+    const model = await held.model(signal, report);
+    return this.#counted(model, () => model.weigh(texts, role, query, () => pause(signal)));
   }
 
   /** One score for each text, in order. */

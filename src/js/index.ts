@@ -11,6 +11,7 @@ export { evaluate, type EvaluateOptions, type PipelineReport } from "./evaluate.
 export type { Endpoint } from "./endpoint.js";
 export { builtInGenerator, chatGenerator, type ChatOptions, type Usage } from "./generators.js";
 export { highlightFragments, type Fragment } from "./highlight.js";
+export { learnWeights, type LearnOptions, type LearntWeights } from "./learn.js";
 export { open } from "./open.js";
 export { openAIEmbedder, type EmbeddingUsage, type OpenAIEmbedderOptions } from "./openai-embedder.js";
 export { chunk, destroy, embed, importCollection, listCollections, rerank, selfCheck } from "./parts.js";

@@ -8,6 +8,9 @@ const BASES: Record<string, SearchOptions> = {
   tfidf: { mode: "sparse", sparse: "tfidf" },
   dense: { mode: "dense" },
   "dense-binary": { mode: "dense", binary: true },
+  splade: { mode: "splade" },
+  "two-stage": { mode: "two-stage" },
+  joint: { mode: "joint" },
   "hybrid-rrf": { mode: "hybrid", fusion: { method: "rrf" } },
   "hybrid-weighted": { mode: "hybrid", fusion: { method: "weighted" } },
   "gold-standard": { preset: "gold-standard", group: true },
@@ -18,14 +21,14 @@ const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+prf)?(\+rerank)?$/;
 
 /**
  * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in full),
- * `hybrid-rrf` or `hybrid-weighted`; `@256` after one with vectors uses their first 256 dimensions; `+prf` rewrites the
- * query by its first answers; `+rerank` reranks the first `rerankTop` (default 50). `gold-standard` is the preset of
- * that name.
+ * `splade`, `two-stage`, `joint`, `hybrid-rrf` or `hybrid-weighted`; `@256` after one with vectors uses their first 256
+ * dimensions; `+prf` rewrites the query by its first answers; `+rerank` reranks the first `rerankTop` (default 50).
+ * `gold-standard` is the preset of that name.
  */
 export function parsePipeline(name: string, rerankTop = 50): SearchOptions {
   const [, base = "", dims, prf, rerank] = SYNTAX.exec(name) ?? [];
   const options = Object.hasOwn(BASES, base) ? BASES[base] : undefined;
-  if (!options || (dims && options.mode === "sparse")) {
+  if (!options || (dims && (options.mode === "sparse" || options.mode === "splade"))) {
     const known = Object.keys(BASES).join(", ");
     throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, +prf and +rerank`);
   }

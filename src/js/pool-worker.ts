@@ -47,6 +47,11 @@ class PoolWorker implements Handlers<PoolMethods> {
     return this.#inTurn(model, signal, () => model.score(query, texts, () => pause(signal)));
   };
 
+  weigh = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
+    const model = this.#model(key);
+    return this.#inTurn(model, signal, () => model.weigh(texts, role, undefined, () => pause(signal)));
+  };
+
   buildGraph = (_: CallContext, job: Uint8Array) => {
     const graph = this.#wasm.buildGraph(job);
     return new Transfer(graph, [graph.buffer as ArrayBuffer]);

@@ -4,7 +4,7 @@
 import type { Bundle } from "./models.js";
 import type { Slice } from "./slices.js";
 import type { Chunk, ChunkOptions, Document, ListOptions, ListResult, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
-import type { Build, Compiled, Role } from "./wasm.js";
+import type { Build, Compiled, Role, SparseQuery } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
 export interface ModelSource {
@@ -34,6 +34,8 @@ export interface Setup extends Runtime {
   options: object;
   embedder: ModelSource | CustomEmbedder | undefined;
   reranker: ModelSource | undefined;
+  sparseEncoder: ModelSource | undefined;
+  sparseQuery: SparseQuery | undefined;
   storage: Stats["storage"];
   /** Of a published collection: where it is, with a slash at its end. */
   url: string | undefined;
@@ -105,6 +107,7 @@ export interface PoolMethods {
   embed(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
   embedSpans(key: string, texts: string[], spans: Uint32Array[]): { rows: Float32Array; tokens: number };
   score(key: string, query: string, texts: string[]): { rows: Float32Array; tokens: number };
+  weigh(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
   buildGraph(job: Uint8Array): Uint8Array;
   upkeep(job: UpkeepJob): void;
 }

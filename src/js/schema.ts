@@ -60,6 +60,8 @@ export const checkOpen = isShape({
   ...runtime,
   embedder: isEmbedder,
   reranker: isUrl,
+  sparseEncoder: isUrl,
+  sparseQuery: isOneOf("model", "tokens"),
   vectors: isShape({
     storage: isOneOf("f32", "f16", "int8"),
     dims: isPositive,
@@ -107,8 +109,8 @@ export const checkSearch = isShape({
   ...progress,
   k: isCount,
   group: isBoolean,
-  mode: isOneOf("hybrid", "sparse", "dense"),
-  sparse: isOneOf("bm25", "tfidf"),
+  mode: isOneOf("hybrid", "sparse", "dense", "splade", "two-stage", "joint"),
+  sparse: isOneOf("bm25", "tfidf", "splade"),
   bm25: isShape({ k1: weight, b: weight, title: weight, body: weight }),
   fusion: isShape({
     method: isOneOf("rrf", "weighted"),
@@ -137,6 +139,7 @@ export const checkChunk = isShape({ ...runtime, ...chunkFields, embedder: isUrl 
 export const checkEmbed = isShape({ ...runtime, embedder: isUrl, role: isOneOf("query", "passage") });
 export const checkSelfCheck = isShape({ ...runtime, model: isUrl, texts: isArray });
 export const checkRerank = isShape({ ...runtime, reranker: isUrl });
+export const checkLearn = isShape({ ...progress, queries: isPlain, qrels: isPlain, search: checkSearch });
 export const checkEvaluate = isShape({
   ...progress,
   queries: isPlain,

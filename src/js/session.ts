@@ -66,6 +66,7 @@ export class Session {
   #host: Peer<HostMethods>;
   #engine!: WasmEngine;
   #model: Model = {};
+  #sparse: HeldModel | undefined;
   #writer: Writer;
   #tabs: Tabs | undefined;
   #calls = new Map<number, Running>();
@@ -99,9 +100,10 @@ export class Session {
     const session = new Session(setup, storage, compute, host);
     session.#model = await session.#prepare(context, setup.embedder);
     const { info, held, tokenizer } = session.#model;
-    const options = { ...setup.options, store: storage, url: setup.url, embedder: info };
+    const sparse = await session.#prepareSparse(context);
+    const options = { ...setup.options, store: storage, url: setup.url, embedder: info, sparseEncoder: sparse?.info };
     session.#engine = await session.#track(context, () => {
-      return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer);
+      return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer, sparse?.tokenizer);
     });
     if (storage === "indexeddb") session.#tabs = new Tabs(setup.name, (news) => session.#hear(news));
     // Lexical search can begin; the weights of a cached model follow. What goes wrong, the first use will report.
@@ -225,6 +227,17 @@ export class Session {
     return { info: { name, digest, dims, maxTokens, matryoshka }, held, tokenizer };
   }
 
+  async #prepareSparse({ signal, progress }: CallContext) {
+    const source = this.#setup.sparseEncoder;
+    if (!source) return undefined;
+    this.#sparse = this.#compute.hold(source);
+    const { info, tokenizer } = await this.#sparse.bundle(signal, progress);
+    if (info.kind !== "sparse") {
+      throw new NearfieldError("InvalidInput", `sparseEncoder: "${info.name}" is a ${info.kind}, not a learned sparse model`);
+    }
+    return { info: { name: info.name, digest: info.digest }, tokenizer };
+  }
+
   #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
     const freshly = async (call: number) => {
       if (this.#stale || this.#overdue()) {
@@ -332,6 +345,7 @@ export class Session {
       progress: (call, event) => this.#progress(this.#running(call), event),
       embed: (call, texts, role) => this.#embed(this.#running(call), texts, role),
       embedSpans: (call, texts, spans) => this.#embedSpans(this.#running(call), texts, spans),
+      weigh: (call, texts, role) => this.#weigh(this.#running(call), texts, role),
       score: (call, query, texts) => this.#score(this.#running(call), query, texts),
       buildGraph: (call, job) => this.#buildGraph(call, job),
       fetch: fetchPublished,
@@ -360,6 +374,11 @@ export class Session {
       embedded(at + some.length);
     }
     return rows;
+  }
+
+  #weigh({ context: { signal, progress } }: Running, texts: string[], role: Role): Promise<Float32Array> {
+    if (!this.#sparse) throw new NearfieldError("Internal", "weighted terms without a sparse encoder");
+    return this.#compute.weigh(this.#sparse, texts, role, this.#setup.sparseQuery, signal, progress);
   }
 
   /** Building takes up to minutes and needs nothing but the job, so others may write meanwhile. */

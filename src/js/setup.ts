@@ -29,12 +29,14 @@ export function embedderSetup(embedder: string | URL | Embedder, models: Runtime
 /** `place`: a name, or where a collection was published. */
 export function engineSetup(place: string | URL, options: OpenOptions): Setup {
   const url = place instanceof URL ? folder(place) : undefined;
-  const { embedder, reranker, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
+  const { embedder, reranker, sparseEncoder, sparseQuery, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
   return {
     name: url ?? String(place),
     options: withoutUndefined({ vectors, ...chunkSetup(chunk), language }),
     embedder: embedder === undefined ? undefined : embedderSetup(embedder, models),
     reranker: reranker === undefined ? undefined : modelSource(reranker, models),
+    sparseEncoder: sparseEncoder === undefined ? undefined : modelSource(sparseEncoder, models),
+    sparseQuery,
     workers: workerCount(workers),
     storage: url === undefined ? storage : "http",
     url,

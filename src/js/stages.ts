@@ -11,7 +11,8 @@ export function planStages({ rerank, context, ...all }: SearchOptions): { stage:
   const stages: ReturnType<typeof planStages> = [];
   const { expand, ...options } = all;
   if (options.mode === "hybrid") stages.push({ stage: "sparse", options: { ...options, mode: "sparse", dims: undefined } });
-  stages.push({ stage: options.mode === "sparse" ? "sparse" : "fused", options: all });
+  const alone = options.mode === "sparse" || options.mode === "splade";
+  stages.push({ stage: alone ? "sparse" : "fused", options: all });
   if (rerank) {
     const { top = TOP } = rerank === true ? {} : rerank;
     if (top > FIRST) stages.push({ stage: "reranked", options: { ...all, rerank: { top: FIRST } } });

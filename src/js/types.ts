@@ -141,6 +141,16 @@ export interface OpenOptions extends RuntimeOptions {
   embedder?: string | URL | Embedder | undefined;
   /** Catalogue name or URL of a cross-encoder. Loaded at its first use. */
   reranker?: string | URL | undefined;
+  /**
+   * Catalogue name or URL of a learned sparse model (SPLADE): documents get weighted terms beside their words, for
+   * `mode: "splade"` and `sparse: "splade"`. Documents that were added without one are made up for in the background.
+   */
+  sparseEncoder?: string | URL | undefined;
+  /**
+   * Where the weights of a query's terms come from: "model": the query is encoded and expanded as passages are;
+   * "tokens": each token of the query weighs 1, and no model runs for it. Default: as the model's files say.
+   */
+  sparseQuery?: "model" | "tokens" | undefined;
   vectors?: VectorOptions | undefined;
   chunk?: LevelOptions | undefined;
   /** ISO 639-1 code of the documents' language for stemming and stop words, or "none". Default "en". */
@@ -243,10 +253,15 @@ export interface SearchOptions extends ProgressOptions {
   k?: number | undefined;
   /** True (default): documents, each by its best chunk. False: chunks. */
   group?: boolean | undefined;
-  /** Default "hybrid", or "sparse" in a collection without an embedder. */
-  mode?: "hybrid" | "sparse" | "dense" | undefined;
-  /** Default "bm25". */
-  sparse?: "bm25" | "tfidf" | undefined;
+  /**
+   * Default "hybrid", or "sparse" in a collection without an embedder. "splade": the weighted terms of the
+   * `sparseEncoder`. "two-stage": the best `depth` of the sparse leg, in the order of their vectors. "joint": every
+   * chunk by one score, `(w_s * sparse / most + w_d * dense) / (w_s + w_d)`, with `fusion.weights` and `most` the sum of
+   * all that the query's terms could give; it reads all vectors.
+   */
+  mode?: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint" | undefined;
+  /** What the sparse leg of any mode scores by: words, or the weighted terms of the `sparseEncoder`. Default "bm25". */
+  sparse?: "bm25" | "tfidf" | "splade" | undefined;
   /** Defaults: k1 1.2, b 0.75, title 1, body 1. */
   bm25?: { k1?: number | undefined; b?: number | undefined; title?: number | undefined; body?: number | undefined } | undefined;
   fusion?:
@@ -255,13 +270,13 @@ export interface SearchOptions extends ProgressOptions {
         method?: "rrf" | "weighted" | undefined;
         /** Constant of reciprocal ranks. Default 60. */
         k?: number | undefined;
-        /** Default 1 each. */
+        /** Of "weighted" and of `mode: "joint"`; {@link learnWeights} finds good ones. Default 1 each. */
         weights?: { dense?: number | undefined; sparse?: number | undefined } | undefined;
         /** How "weighted" brings scores to one scale. Default "minmax". */
         normalize?: "minmax" | "zscore" | undefined;
       }
     | undefined;
-  /** Candidates of each leg. Default 100; 200 for weighted fusion. */
+  /** Candidates of each leg. Default 100; 200 for weighted fusion and for "two-stage". */
   depth?: number | undefined;
   /** Compare only the first so many dimensions of the vectors. What they are good for, `stats().prefixes` says. */
   dims?: number | undefined;
@@ -367,7 +382,7 @@ export interface SearchResult {
   /** Milliseconds by stage; `total` is the time in the engine. */
   timings: Record<string, number>;
   /** What was searched: "sparse" where "hybrid" was asked for and there are no vectors. */
-  mode: "hybrid" | "sparse" | "dense";
+  mode: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint";
   /** Number of the commit that answered. */
   generation: number;
   /** With the option `context`. */
@@ -395,11 +410,13 @@ export interface ModelInfo {
   name: string;
   /** SHA-256 in hex. Equal digests: comparable vectors. */
   digest: string;
-  kind: "bi-encoder" | "cross-encoder" | "static";
+  kind: "bi-encoder" | "cross-encoder" | "sparse" | "static";
   /** Length of a vector. */
   dims: number;
   /** Longest input in tokens. */
   maxTokens: number;
+  /** Of a learned sparse model: terms that a text gets at most. */
+  maxTerms?: number | undefined;
   /** Whether its files say that the first dimensions of its vectors stand for the whole. */
   matryoshka?: boolean;
 }
@@ -427,6 +444,8 @@ export interface Stats {
   /** Pool workers that may run, and that run now. */
   workers: { max: number; running: number };
   embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
+  /** The models of further representations that the collection holds. */
+  encoders: { splade?: { name: string; digest: string } };
   /**
    * What the first dimensions of the vectors are: "matryoshka": trained to stand for the whole; "pca": the axes along
    * which the vectors spread most; "prefix": some of the model's numbers, which it is off-label to compare alone.

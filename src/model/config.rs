@@ -36,6 +36,21 @@ pub enum ModelKind {
     CrossEncoder,
     /// Text to the mean of its tokens' rows in a table (model2vec): an encoder without layers.
     Static { normalize: bool },
+    /// Text to weighted terms of the vocabulary, through the masked-language-model head (SPLADE).
+    Sparse { query: QuerySide, max_terms: usize },
+}
+
+/// Where the weights of a query's terms come from, in a learned sparse model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuerySide {
+    /// From the model, as a passage's: the query is expanded.
+    #[default]
+    Model,
+    /// Every token of the query weighs 1, and nothing is computed ("SPLADE-doc", Formal et al. 2021).
+    Tokens,
+    /// Every token has a weight of its own, tensor `query_weights` of the file (inference-free models, Geng et al. 2024).
+    Table,
 }
 
 /// Everything that using a model needs besides its weights and its vocabulary.
@@ -66,6 +81,10 @@ struct Usage {
     pooling: Option<Pooling>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     normalize: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    query: Option<QuerySide>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    max_terms: Option<usize>,
     max_tokens: usize,
     #[serde(default)]
     query_prefix: String,
@@ -83,7 +102,11 @@ enum UsageKind {
     BiEncoder,
     CrossEncoder,
     Static,
+    Sparse,
 }
+
+/// Terms of a passage that are kept, the heaviest, where the model's files do not say.
+const MAX_TERMS: usize = 256;
 
 impl ModelCard {
     /// Reads `config.json` and the files beside it. `name` is what the caller calls the model: it names the card
@@ -110,6 +133,7 @@ impl ModelCard {
         let of_kind = match card.kind {
             ModelKind::CrossEncoder => Head::Classifier,
             ModelKind::Static { .. } => Head::Table,
+            ModelKind::Sparse { .. } => Head::Vocabulary,
             ModelKind::BiEncoder { .. } => Head::None,
         };
         if of_kind != head {
@@ -133,6 +157,14 @@ impl ModelCard {
                 pooling: usage.pooling.unwrap_or(Pooling::Mean),
                 normalize: usage.normalize.unwrap_or(true),
             },
+            UsageKind::Sparse => {
+                let (query, max_terms) = (usage.query.unwrap_or_default(), usage.max_terms.unwrap_or(MAX_TERMS));
+                if max_terms == 0 || max_terms > limits::SPARSE_TERMS {
+                    let cap = limits::SPARSE_TERMS;
+                    return Err(Error::limit(format!("config.json: max_terms is {max_terms}, must be 1 to {cap}")));
+                }
+                ModelKind::Sparse { query, max_terms }
+            }
         };
         let Usage { name, digest, max_tokens, query_prefix, passage_prefix, matryoshka, .. } = usage;
         Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
@@ -149,10 +181,11 @@ impl ModelCard {
                 ModelKind::Static { normalize }
             }
             Head::None => hub::pooling(extras)?,
+            Head::Vocabulary => ModelKind::Sparse { query: QuerySide::Model, max_terms: MAX_TERMS },
         };
         let max_tokens = hub::length(&bert, extras)?;
         let (query_prefix, passage_prefix) = match kind {
-            ModelKind::CrossEncoder | ModelKind::Static { .. } => Default::default(),
+            ModelKind::CrossEncoder | ModelKind::Static { .. } | ModelKind::Sparse { .. } => Default::default(),
             ModelKind::BiEncoder { .. } => hub::prompts(name, extras)?,
         };
         let (name, digest) = (name.to_string(), String::new());
@@ -174,12 +207,19 @@ impl ModelCard {
             ModelKind::CrossEncoder => (UsageKind::CrossEncoder, None, None),
             ModelKind::Static { normalize } => (UsageKind::Static, None, Some(normalize)),
             ModelKind::BiEncoder { pooling, normalize } => (UsageKind::BiEncoder, Some(pooling), Some(normalize)),
+            ModelKind::Sparse { .. } => (UsageKind::Sparse, None, None),
+        };
+        let (query, max_terms) = match self.kind {
+            ModelKind::Sparse { query, max_terms } => (Some(query), Some(max_terms)),
+            _ => (None, None),
         };
         let usage = Usage {
             name: self.name.clone(),
             kind,
             pooling,
             normalize,
+            query,
+            max_terms,
             max_tokens: self.max_tokens,
             query_prefix: self.query_prefix.clone(),
             passage_prefix: self.passage_prefix.clone(),
@@ -206,6 +246,7 @@ impl ModelCard {
         let architecture = match self.kind {
             ModelKind::CrossEncoder => "BertForSequenceClassification",
             ModelKind::BiEncoder { .. } | ModelKind::Static { .. } => "BertModel",
+            ModelKind::Sparse { .. } => "BertForMaskedLM",
         };
         // Through the shortest decimal form: 1e-12 must not come out as 9.999999960041972e-13.
         let eps: f64 = layer_norm_eps.to_string().parse().unwrap_or(f64::from(layer_norm_eps));
@@ -282,10 +323,12 @@ enum Head {
     Classifier,
     /// No encoder at all.
     Table,
+    /// One logit for each token of the vocabulary.
+    Vocabulary,
 }
 
-const SUPPORTED: &str = "BertModel (bi-encoder), StaticModel (model2vec) and BertForSequenceClassification with one \
-     label (cross-encoder)";
+const SUPPORTED: &str = "BertModel (bi-encoder), StaticModel (model2vec), BertForSequenceClassification with one \
+     label (cross-encoder) and BertForMaskedLM (learned sparse)";
 
 /// Tokens of a text that a table without positions reads, as many as model2vec does.
 const STATIC_TOKENS: usize = 512;
@@ -318,6 +361,10 @@ fn architecture(json: &Value) -> Result<Head> {
         (["BertModel"], _) | ([], "bert") => Ok(Head::None),
         (["BertForSequenceClassification"], _) => Ok(Head::Classifier),
         (["StaticModel"], _) | ([], "model2vec") => Ok(Head::Table),
+        (["BertForMaskedLM"], _) => match json.get("tie_word_embeddings").and_then(Value::as_bool) {
+            Some(false) => Err(Error::unsupported("BertForMaskedLM with a decoder of its own (tie_word_embeddings)")),
+            _ => Ok(Head::Vocabulary),
+        },
         ([], family) => Err(Error::unsupported(format!("model_type {family:?}; supported are {SUPPORTED}"))),
         (names, _) => {
             let names = names.join(", ");

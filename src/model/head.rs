@@ -5,6 +5,8 @@ use crate::kernel::{self, padded, Activations, Combine, Packed};
 use crate::model::config::{BertConfig, ModelKind, Pooling};
 use crate::model::encoder::Scratch;
 use crate::model::layers::Dense;
+use crate::model::sparse::SparseHead;
+use crate::model::table::Table;
 use crate::model::weights::Weights;
 use std::ops::Range;
 
@@ -18,6 +20,7 @@ pub enum Head {
     Rows {
         normalize: bool,
     },
+    Sparse(Box<SparseHead>),
 }
 
 /// BERT's pooler, `tanh(W x + b)` of the first token's state, and a linear layer to one logit.
@@ -28,7 +31,8 @@ pub struct Classifier {
 }
 
 impl Head {
-    pub fn new(kind: ModelKind, config: &BertConfig, weights: &mut Weights) -> Result<Head> {
+    /// `words`: the word embeddings, which the encoder has taken already.
+    pub fn new(kind: ModelKind, config: &BertConfig, weights: &mut Weights, words: &Table) -> Result<Head> {
         let hidden = config.hidden;
         match kind {
             ModelKind::BiEncoder { pooling, normalize } => Ok(Head::Pool { pooling, normalize }),
@@ -39,12 +43,16 @@ impl Head {
                 let bias = weights.take_vector("classifier.bias", 1)?[0];
                 Ok(Head::Classify(Classifier { pooler: Packed::new(&[pooler.linear()]), weight, bias }))
             }
+            ModelKind::Sparse { query, max_terms } => {
+                Ok(Head::Sparse(Box::new(SparseHead::take((query, max_terms), config, weights, words)?)))
+            }
         }
     }
 
     pub fn memory_bytes(&self) -> usize {
         match self {
             Head::Pool { .. } | Head::Rows { .. } => 0,
+            Head::Sparse(head) => head.memory_bytes(),
             Head::Classify(head) => head.pooler.memory_bytes() + head.weight.len() * size_of::<f32>(),
         }
     }

@@ -118,7 +118,7 @@ impl Dense {
     }
 }
 
-fn take_norm(config: &BertConfig, weights: &mut Weights, name: &str) -> Result<Norm> {
+pub(super) fn take_norm(config: &BertConfig, weights: &mut Weights, name: &str) -> Result<Norm> {
     let width = config.hidden;
     let mut take = |part: &str| {
         let mut vector = weights.take_vector(&format!("{name}.{part}"), width)?;

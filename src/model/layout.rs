@@ -1,7 +1,7 @@
 //! Which tensors a model has, with their shapes and whether they are quantised: what the loader demands of a file
 //! before it reads on, and what the encoder can rely on afterwards.
 
-use super::config::{ModelCard, ModelKind};
+use super::config::{ModelCard, ModelKind, QuerySide};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
@@ -49,6 +49,14 @@ pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
         list.linear("pooler.dense", bert.hidden, bert.hidden);
         list.floats("classifier.weight", &[1, bert.hidden]);
         list.floats("classifier.bias", &[1]);
+    }
+    if let ModelKind::Sparse { query, .. } = card.kind {
+        list.linear("cls.predictions.transform.dense", bert.hidden, bert.hidden);
+        list.norm("cls.predictions.transform.LayerNorm", bert.hidden);
+        list.floats("cls.predictions.bias", &[bert.vocab]);
+        if query == QuerySide::Table {
+            list.floats("query_weights", &[bert.vocab]);
+        }
     }
     list.0
 }

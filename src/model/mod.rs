@@ -39,11 +39,17 @@ pub mod reference;
 #[cfg(feature = "neural")]
 mod sniff;
 #[cfg(feature = "neural")]
+pub mod sparse;
+#[cfg(feature = "neural")]
+pub mod sparse_model;
+#[cfg(feature = "neural")]
 pub mod stream;
 #[cfg(feature = "neural")]
 pub mod table;
 #[cfg(feature = "neural")]
 pub mod tokenizer;
+#[cfg(feature = "neural")]
+pub mod vocabulary;
 #[cfg(feature = "neural")]
 pub mod weights;
 
@@ -105,6 +111,22 @@ pub trait Embedder {
         let message = format!("late chunking: {} shows no states of tokens", self.info().name);
         Box::pin(std::future::ready(Err(Error::unsupported(message))))
     }
+}
+
+/// Terms with their weights, all finite and above 0, by descending weight.
+pub type SparseVector = Vec<(String, f32)>;
+
+/// Text to weighted terms (SPLADE).
+pub trait SparseEncoder {
+    fn info(&self) -> &EncoderInfo;
+
+    /// The terms of each text, in order. What a query and a passage share, multiplied and added up, is their score.
+    fn encode<'a>(
+        &'a self,
+        texts: &'a [String],
+        role: Role,
+        pacer: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<SparseVector>>>;
 }
 
 /// Query and passages to relevance scores (logits: higher is better, no fixed range).

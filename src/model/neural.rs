@@ -6,10 +6,11 @@
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::batch::Batch;
-use crate::model::config::{ModelCard, ModelKind, Pooling};
+use crate::model::config::{ModelCard, ModelKind, Pooling, QuerySide};
 use crate::model::encoder::{Encoder, Scratch};
 use crate::model::head::{self, Head, PoolerScratch};
 use crate::model::layout::STATIC_TABLE;
+use crate::model::sparse::{SparseScratch, TermWeights};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
@@ -43,6 +44,7 @@ struct Workspace {
     batch: Batch,
     scratch: Scratch,
     pooler: PoolerScratch,
+    terms: SparseScratch,
 }
 
 /// Tokens of one input; `types` is empty where all are 0.
@@ -68,7 +70,7 @@ impl NeuralModel {
             }
             _ => Encoder::new(&card.bert, &mut weights)?,
         };
-        let head = Head::new(card.kind, &card.bert, &mut weights)?;
+        let head = Head::new(card.kind, &card.bert, &mut weights, &encoder.embeddings.words)?;
         let info = EmbedderInfo {
             name: card.name.clone(),
             digest: card.digest.clone(),
@@ -175,8 +177,8 @@ impl NeuralModel {
         let (pooling, normalize) = match self.head {
             Head::Pool { pooling, normalize } => (pooling, normalize),
             Head::Rows { normalize } => return self.row_means(count, tokens, normalize, pacer).await,
-            Head::Classify(_) => {
-                return Err(Error::invalid(format!("model {:?} scores pairs; it has no vectors", self.card.name)))
+            Head::Classify(_) | Head::Sparse(_) => {
+                return Err(Error::invalid(format!("model {:?} makes no vectors", self.card.name)))
             }
         };
         let dims = self.info.dims;
@@ -285,7 +287,7 @@ impl NeuralModel {
         pacer: &dyn Pacer,
     ) -> Result<Vec<f32>> {
         let Head::Classify(classifier) = &self.head else {
-            return Err(Error::invalid(format!("model {:?} makes vectors; it does not score pairs", self.card.name)));
+            return Err(Error::invalid(format!("model {:?} does not score pairs", self.card.name)));
         };
         let mut out = Vec::with_capacity(count);
         self.run(count, tokens, pacer, |workspace, range| {
@@ -294,6 +296,44 @@ impl NeuralModel {
         .await?;
         head::check_finite(&out, &self.card.name)?;
         Ok(out)
+    }
+
+    /// Weighted terms of each text, by descending weight. `query` says otherwise than the model where a query's come
+    /// from.
+    ///
+    /// Errors: `InvalidInput` if this is no learned sparse model, or has no table of weights that is asked for;
+    /// `Corrupt` for weights that overflow; what `pacer` says.
+    pub async fn terms(
+        &self,
+        texts: &[String],
+        role: Role,
+        query: Option<QuerySide>,
+        pacer: &dyn Pacer,
+    ) -> Result<Vec<TermWeights>> {
+        let Head::Sparse(head) = &self.head else {
+            return Err(Error::invalid(format!("model {:?} is no learned sparse model", self.card.name)));
+        };
+        let query = query.unwrap_or(head.query_side());
+        if query == QuerySide::Table && head.query_side() != QuerySide::Table {
+            return Err(Error::invalid(format!("model {:?} has no table of query weights", self.card.name)));
+        }
+        if role == Role::Query && query != QuerySide::Model {
+            let plain = |text: &String| self.tokenizer.encode_bare(text, self.card.max_tokens);
+            let weights = |text| Ok(head.token_weights(&plain(text)?, query == QuerySide::Table));
+            return texts.iter().map(weights).collect();
+        }
+        let mut out = Vec::with_capacity(texts.len());
+        self.run(
+            texts.len(),
+            |i| self.tokens(&texts[i], role),
+            pacer,
+            |workspace, range| {
+                out.push(head.weights(&workspace.scratch, range, &mut workspace.terms));
+            },
+        )
+        .await?;
+        let named = |error: Error| error.within(format!("model {:?}", self.card.name));
+        out.into_iter().map(|terms| terms.map_err(named)).collect()
     }
 
     /// Encodes `count` inputs batch by batch and shows `each` the states of every sequence, in order.
@@ -331,6 +371,8 @@ impl NeuralModel {
         self.encoded.set(self.encoded.get() + batch.tokens() as u64);
         for range in batch.sequences() {
             each(workspace, range);
+            // The head of a sparse model takes longer than its encoder.
+            pacer.pause().await?;
         }
         workspace.batch = batch;
         workspace.batch.clear();

@@ -14,6 +14,20 @@ pub enum Mode {
     Hybrid,
     Sparse,
     Dense,
+    /// The weighted terms of a learned sparse model: `sparse` with [`SparseKind::Splade`].
+    Splade,
+    /// The words find, the vectors judge: the best `depth` chunks of the sparse leg in the order of their vectors.
+    #[serde(rename = "two-stage")]
+    TwoStage,
+    /// Both in one pass with one score: see [`crate::index::joint_top_k`].
+    Joint,
+}
+
+impl Mode {
+    /// Whether it compares vectors.
+    pub fn is_dense(self) -> bool {
+        matches!(self, Mode::Hybrid | Mode::Dense | Mode::TwoStage | Mode::Joint)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +35,8 @@ pub enum Mode {
 pub enum SparseKind {
     Bm25,
     Tfidf,
+    /// Weights of a learned sparse model.
+    Splade,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +154,7 @@ pub struct SearchOptions {
     pub bm25: Bm25Options,
     pub fusion: FusionOptions,
     /// Candidates each leg contributes; at least `k`. Default 100, and 200 for weighted fusion, whose normalisation
-    /// gains from a longer tail.
+    /// gains from a longer tail, and for two-stage search, where it is all that the vectors can choose from.
     pub depth: Option<usize>,
     /// The vector leg compares only the first so many dimensions (Matryoshka).
     pub dims: Option<usize>,
@@ -210,6 +226,13 @@ impl SearchOptions {
         if self.level == Some(Level::Document) && (self.binary || self.rescore.is_some()) {
             return Err(Error::invalid("level: documents are compared in one pass; without binary and rescore"));
         }
+        if self.mode == Mode::Splade {
+            self.sparse = SparseKind::Splade;
+        }
+        let weights = self.fusion.weights;
+        if self.mode == Mode::Joint && weights.dense + weights.sparse <= 0.0 {
+            return Err(Error::invalid("fusion.weights: a joint score needs one above 0"));
+        }
         self.k = self.k.min(limits::HITS);
         Ok(self)
     }
@@ -228,6 +251,7 @@ impl SearchOptions {
     pub fn leg_depth(&self) -> usize {
         let default = match self.fusion.method {
             FusionMethod::Weighted if self.mode == Mode::Hybrid => 200,
+            _ if self.mode == Mode::TwoStage => 200,
             _ => 100,
         };
         let rerank = self.rerank.map_or(0, |rerank| rerank.top);

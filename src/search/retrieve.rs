@@ -1,11 +1,12 @@
 //! First-stage retrieval over a snapshot: the lexical leg, the vector leg, and their fusion into candidates.
 
 use super::fusion::{fuse, Ranking};
-use super::options::{FusionMethod, FusionOptions, Mode, SearchOptions, SparseKind};
-use super::snapshot::Snapshot;
+use super::options::{FusionMethod, FusionOptions, Mode, SearchOptions, SparseKind, Weights};
+use super::snapshot::{Snapshot, View};
 use crate::error::{Error, Result};
 use crate::index::{
-    dense_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Leg, Level, Scored, SparseQuery, SparseScorer,
+    dense_rescore, dense_top_k, joint_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Joint, JointQuery, Leg, Level,
+    Scored, SparseQuery, SparseScorer,
 };
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -53,6 +54,7 @@ pub fn scorer(options: &SearchOptions) -> SparseScorer {
     let bm25 = options.bm25;
     match options.sparse {
         SparseKind::Tfidf => SparseScorer::TfIdf,
+        SparseKind::Splade => SparseScorer::Impact,
         SparseKind::Bm25 => {
             SparseScorer::Bm25 { k1: bm25.k1, b: bm25.b, title_weight: bm25.title, body_weight: bm25.body }
         }
@@ -75,6 +77,40 @@ pub fn legs<'a>(snapshot: &'a Snapshot, allowed: &'a [Option<Rc<Bitset>>]) -> Ve
     pairs.map(|(view, allowed)| Leg { segment: &view.segment, allowed: allowed.as_deref() }).collect()
 }
 
+fn dense_legs<'a>(snapshot: &'a Snapshot, allowed: &'a [Option<Rc<Bitset>>]) -> Vec<DenseLeg<'a>> {
+    let leg = |(view, allowed): (&'a View, &'a Option<Rc<Bitset>>)| DenseLeg {
+        segment: &view.segment,
+        graph: view.graph.as_deref(),
+        allowed: allowed.as_deref(),
+    };
+    snapshot.views.iter().zip(allowed).map(leg).collect()
+}
+
+/// The second of two stages: what the sparse leg found, in the order of its vectors.
+pub fn second_stage(
+    snapshot: &Snapshot,
+    allowed: &[Option<Rc<Bitset>>],
+    query: &[f32],
+    options: &SearchOptions,
+    found: &[Scored],
+) -> Result<Vec<Scored>> {
+    dense_rescore(&dense_legs(snapshot, allowed), query, options.dims, found.to_vec(), found.len())
+}
+
+/// Words and vectors in one pass.
+pub fn joint_leg(
+    snapshot: &Snapshot,
+    allowed: &[Option<Rc<Bitset>>],
+    terms: &[(String, f32)],
+    vector: &[f32],
+    options: &SearchOptions,
+    depth: usize,
+) -> Result<Joint> {
+    let Weights { sparse, dense } = options.fusion.weights;
+    let terms = SparseQuery { terms, scorer: scorer(options) };
+    joint_top_k(&dense_legs(snapshot, allowed), &JointQuery { terms, vector, dims: options.dims, sparse, dense }, depth)
+}
+
 pub fn dense_leg(
     snapshot: &Snapshot,
     allowed: &[Option<Rc<Bitset>>],
@@ -86,15 +122,7 @@ pub fn dense_leg(
         Some(level @ (Level::Chunk | Level::Sentence)) => &of_level(snapshot, allowed, level)?,
         _ => allowed,
     };
-    let pairs = snapshot.views.iter().zip(allowed);
-    let legs: Vec<DenseLeg> = pairs
-        .map(|(view, allowed)| DenseLeg {
-            segment: &view.segment,
-            graph: view.graph.as_deref(),
-            allowed: allowed.as_deref(),
-        })
-        .collect();
-    dense_top_k(&legs, query, options.dense_params(depth), depth)
+    dense_top_k(&dense_legs(snapshot, allowed), query, options.dense_params(depth), depth)
 }
 
 /// Of the allowed chunks, those of a level.
@@ -114,21 +142,19 @@ fn of_level(snapshot: &Snapshot, allowed: &[Option<Rc<Bitset>>], level: Level) -
     Ok(masks.into_iter().zip(allowed).map(both).collect())
 }
 
-/// One ranking of candidates from both legs. With `group`, chunks first become documents in each leg, by their best
+/// One ranking of candidates from what the legs found (`joint` is empty but in joint mode). With `group`, chunks first
+/// become documents in each leg, by their best
 /// chunk, so that a long document has one voice.
-pub fn candidates(
-    snapshot: &Snapshot,
-    sparse: &[Scored],
-    dense: &[Scored],
-    options: &SearchOptions,
-) -> Result<Vec<Candidate>> {
+pub fn candidates(snapshot: &Snapshot, legs: &Joint, options: &SearchOptions) -> Result<Vec<Candidate>> {
     let key = |place: Place| key(snapshot, options, place);
-    let (sparse, dense) = (ranking(sparse, key)?, ranking(dense, key)?);
+    let (sparse, dense) = (ranking(&legs.sparse, key)?, ranking(&legs.dense, key)?);
+    let joint = ranking(&legs.joint, key)?;
     let weights = options.fusion.weights;
     let items = |leg: &[Entry]| leg.iter().map(|entry| (entry.key, entry.score)).collect::<Vec<_>>();
     let fused = match options.mode {
-        Mode::Sparse => items(&sparse),
-        Mode::Dense => items(&dense),
+        Mode::Sparse | Mode::Splade => items(&sparse),
+        Mode::Dense | Mode::TwoStage => items(&dense),
+        Mode::Joint => items(&joint),
         Mode::Hybrid => {
             let legs = [(weights.sparse, items(&sparse)), (weights.dense, items(&dense))];
             let voices: Vec<_> = legs.iter().map(|(weight, items)| Ranking { weight: *weight, items }).collect();
@@ -138,10 +164,11 @@ pub fn candidates(
     let by_key = |leg: &[Entry]| -> HashMap<Place, (usize, Place, f32)> {
         leg.iter().enumerate().map(|(index, entry)| (entry.key, (index + 1, entry.place, entry.score))).collect()
     };
-    let (sparse, dense) = (by_key(&sparse), by_key(&dense));
+    let (sparse, dense, joint) = (by_key(&sparse), by_key(&dense), by_key(&joint));
     let candidate = |(key, score): (Place, f32)| {
         let (sparse, dense) = (sparse.get(&key), dense.get(&key));
-        let best = [dense, sparse].into_iter().flatten().min_by_key(|found| found.0);
+        // A joint score is that of one chunk.
+        let best = joint.get(&key).or_else(|| [dense, sparse].into_iter().flatten().min_by_key(|found| found.0));
         let standing = |found: Option<&(usize, Place, f32)>| found.map(|&(rank, _, score)| Standing { rank, score });
         let place = best.map_or(key, |found| found.1);
         Candidate { place, score, sparse: standing(sparse), dense: standing(dense) }

@@ -2,17 +2,25 @@
 
 use super::counter::counter;
 use super::error::{from_json, parse, parse_json, to_js, JsResult};
+#[cfg(feature = "neural")]
+use super::hooks::HostSparse;
 use super::hooks::{fetcher, Hooks, Host, HostEmbedder};
 use crate::adapters::http::HttpStore;
 use crate::adapters::indexeddb::IndexedDbStore;
 use crate::engine::{Engine as Core, GraphBuilder, Incoming, ListOptions, Maintenance, Progress, Services, Wanted};
 use crate::error::Result;
 use crate::index::Meta;
+#[cfg(feature = "neural")]
+use crate::model::vocabulary::Vocabulary;
 use crate::model::{Embedder, EmbedderInfo};
+#[cfg(feature = "neural")]
+use crate::model::{EncoderInfo, SparseEncoder};
 use crate::search::options::SearchOptions;
 use crate::store::{MemoryStore, Store};
 use crate::text::{TokenCounter, WordCounter};
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "neural")]
+use std::cell::OnceCell;
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
@@ -23,6 +31,10 @@ struct OpenOptions {
     /// The model whose vectors this collection holds; none for a lexical collection.
     #[serde(default)]
     embedder: Option<EmbedderInfo>,
+    /// The model of its weighted terms.
+    #[cfg(feature = "neural")]
+    #[serde(default)]
+    sparse_encoder: Option<EncoderInfo>,
     #[serde(default)]
     store: Storage,
     /// Of a published collection: where it is, with a slash at its end.
@@ -49,6 +61,8 @@ pub struct Engine {
     pub(super) core: Core,
     hooks: Hooks,
     pub(super) model: RefCell<Model>,
+    #[cfg(feature = "neural")]
+    sparse: Option<SparseModel>,
 }
 
 /// The model whose vectors the collection holds, as far as the engine knows it.
@@ -60,10 +74,26 @@ pub(super) struct Model {
     pub counter: Option<Rc<dyn TokenCounter>>,
 }
 
+/// The learned sparse model, as far as the engine knows it.
+#[cfg(feature = "neural")]
+struct SparseModel {
+    info: EncoderInfo,
+    /// The text of its tokenizer.json, parsed when terms are first needed.
+    tokenizer_json: Option<String>,
+    vocabulary: OnceCell<Rc<Vocabulary>>,
+}
+
 #[wasm_bindgen]
 impl Engine {
     /// `tokenizer` is the text of the embedder's tokenizer.json; without it, chunks are measured in words.
-    pub async fn open(name: String, options: JsValue, hooks: Hooks, tokenizer: Option<String>) -> JsResult<Engine> {
+    /// `terms` is that of the sparse encoder.
+    pub async fn open(
+        name: String,
+        options: JsValue,
+        hooks: Hooks,
+        tokenizer: Option<String>,
+        terms: Option<String>,
+    ) -> JsResult<Engine> {
         let options: OpenOptions = parse_json(options, "options")?;
         let wanted: Wanted = from_json(serde_json::Value::Object(options.wanted), "options")?;
         let store: Box<dyn Store> = match options.store {
@@ -76,7 +106,17 @@ impl Engine {
             _ => Core::open(store, wanted).await?,
         };
         let model = Model { embedder: options.embedder, tokenizer_json: tokenizer, counter: None };
-        Ok(Engine { core, hooks, model: RefCell::new(model) })
+        Ok(Engine {
+            core,
+            hooks,
+            model: RefCell::new(model),
+            #[cfg(feature = "neural")]
+            sparse: options.sparse_encoder.map(|info| SparseModel {
+                info,
+                tokenizer_json: terms,
+                vocabulary: OnceCell::new(),
+            }),
+        })
     }
 
     /// Adds or replaces documents; resolves with their number once they are committed.
@@ -183,10 +223,17 @@ impl Engine {
             Some(counter) => &**counter,
             None => &WordCounter,
         };
+        #[cfg(feature = "neural")]
+        let sparse = self.sparse.as_ref().map(|sparse| sparse.of(&host)).transpose()?;
+        #[cfg(feature = "neural")]
+        let sparse = sparse.as_ref().map(|sparse| sparse as &dyn SparseEncoder);
+        #[cfg(not(feature = "neural"))]
+        let sparse = None;
         let services = Services {
             pacer: &host,
             clock: &host,
             embedder: embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
+            sparse,
             reranker: Some(&host),
             // Without the builder, vectors are scanned.
             graphs: cfg!(feature = "neural").then_some(&host as &dyn GraphBuilder),
@@ -203,6 +250,21 @@ impl Engine {
             model.counter = Some(counter(model.tokenizer_json.as_deref())?.into());
         }
         Ok(())
+    }
+}
+
+#[cfg(feature = "neural")]
+impl SparseModel {
+    fn of<'a>(&self, host: &'a Host<'a>) -> Result<HostSparse<'a>> {
+        let vocabulary = match self.vocabulary.get() {
+            Some(known) => Rc::clone(known),
+            None => {
+                let json = self.tokenizer_json.as_deref().unwrap_or_default();
+                let read = Rc::new(Vocabulary::from_json(json.as_bytes())?);
+                Rc::clone(self.vocabulary.get_or_init(|| read))
+            }
+        };
+        Ok(HostSparse { host, info: self.info.clone(), vocabulary })
     }
 }
 

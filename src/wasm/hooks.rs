@@ -5,7 +5,11 @@ use super::error::from_js;
 use crate::adapters::http::Fetch;
 use crate::engine::{GraphBuilder, Progress, Turn};
 use crate::error::{Error, Result};
+#[cfg(feature = "neural")]
+use crate::model::vocabulary::Vocabulary;
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
+#[cfg(feature = "neural")]
+use crate::model::{EncoderInfo, SparseEncoder, SparseVector};
 use crate::pace::{Clock, LocalFuture, Pacer};
 use js_sys::{Float32Array, Promise, Uint32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -23,6 +27,10 @@ extern "C" {
     fn embed_spans(this: &Hooks, call: u32, texts: Vec<String>, spans: Vec<Uint32Array>) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch)]
     fn score(this: &Hooks, call: u32, query: &str, texts: Vec<String>) -> Result<Promise, JsValue>;
+    /// Rows of equal width: token id and weight in turn, weight 0 after the last.
+    #[cfg(feature = "neural")]
+    #[wasm_bindgen(method, catch)]
+    fn weigh(this: &Hooks, call: u32, texts: Vec<String>, role: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = buildGraph)]
     fn build_graph(this: &Hooks, call: u32, job: Uint8Array) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method)]
@@ -101,11 +109,7 @@ impl Embedder for HostEmbedder<'_> {
     }
 
     fn embed<'a>(&'a self, texts: &'a [String], role: Role, _: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
-        let role = match role {
-            Role::Query => "query",
-            Role::Passage => "passage",
-        };
-        let promise = self.host.hooks.embed(self.host.call, texts.to_vec(), role);
+        let promise = self.host.hooks.embed(self.host.call, texts.to_vec(), role_name(role));
         Box::pin(self.host.floats(promise))
     }
 
@@ -117,6 +121,46 @@ impl Embedder for HostEmbedder<'_> {
         let (texts, spans) = (texts.iter().map(|it| it.text.clone()).collect(), texts.iter().map(spans).collect());
         let promise = self.host.hooks.embed_spans(self.host.call, texts, spans);
         Box::pin(self.host.floats(promise))
+    }
+}
+
+/// The learned sparse model, whose host answers in ids of tokens.
+#[cfg(feature = "neural")]
+pub struct HostSparse<'a> {
+    pub host: &'a Host<'a>,
+    pub info: EncoderInfo,
+    pub vocabulary: std::rc::Rc<Vocabulary>,
+}
+
+#[cfg(feature = "neural")]
+impl SparseEncoder for HostSparse<'_> {
+    fn info(&self) -> &EncoderInfo {
+        &self.info
+    }
+
+    fn encode<'a>(
+        &'a self,
+        texts: &'a [String],
+        role: Role,
+        _: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<SparseVector>>> {
+        let promise = self.host.hooks.weigh(self.host.call, texts.to_vec(), role_name(role));
+        Box::pin(async move {
+            let numbers = self.host.floats(promise).await?;
+            let named = |pair: &[f32]| match *pair {
+                [id, weight] if weight > 0.0 => Some((self.vocabulary.token(id as u32)?.to_owned(), weight)),
+                _ => None,
+            };
+            let rows = numbers.chunks_exact((numbers.len() / texts.len().max(1)).max(2));
+            Ok(rows.map(|row| row.chunks_exact(2).filter_map(named).collect()).collect())
+        })
+    }
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Query => "query",
+        Role::Passage => "passage",
     }
 }
 

@@ -68,6 +68,9 @@ struct ModelInfo<'a> {
     dims: usize,
     layers: usize,
     max_tokens: usize,
+    /// Terms that a learned sparse model gives a text at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    max_terms: Option<usize>,
     /// Whether prefixes of its vectors are vectors.
     matryoshka: bool,
     /// Memory of weights and buffers.
@@ -88,10 +91,15 @@ impl Model {
                 ModelKind::BiEncoder { .. } => "bi-encoder",
                 ModelKind::CrossEncoder => "cross-encoder",
                 ModelKind::Static { .. } => "static",
+                ModelKind::Sparse { .. } => "sparse",
             },
             dims: card.bert.hidden,
             layers: card.bert.layers,
             max_tokens: card.max_tokens,
+            max_terms: match card.kind {
+                ModelKind::Sparse { max_terms, .. } => Some(max_terms),
+                _ => None,
+            },
             matryoshka: card.matryoshka,
             bytes: self.0.memory_bytes(),
         })
@@ -99,12 +107,32 @@ impl Model {
 
     /// Rows of `dims` numbers, joined. `pause` is called between layers; see [`super::hooks`].
     pub async fn embed(&self, texts: Vec<String>, role: &str, pause: Function) -> JsResult<Float32Array> {
-        let role = match role {
-            "query" => Role::Query,
-            "passage" => Role::Passage,
-            other => return Err(Error::invalid(format!("role is {other:?}, must be query or passage")).into()),
+        Ok(Float32Array::from(&self.0.embed(&texts, role_of(role)?, &Pause(pause)).await?[..]))
+    }
+
+    /// Of a learned sparse model: for each text a row of `2 * maxTerms` numbers, token id and weight in turn, weight 0
+    /// after the last. `query` says otherwise than the model where a query's weights come from: "model", "tokens" or
+    /// "table".
+    pub async fn weigh(
+        &self,
+        texts: Vec<String>,
+        role: &str,
+        query: Option<String>,
+        pause: Function,
+    ) -> JsResult<Float32Array> {
+        let query = query.map(|query| from_json(query.into(), "sparseQuery")).transpose()?;
+        let terms = self.0.terms(&texts, role_of(role)?, query, &Pause(pause)).await?;
+        let ModelKind::Sparse { max_terms, .. } = self.0.card().kind else {
+            return Ok(Float32Array::new_with_length(0));
         };
-        Ok(Float32Array::from(&self.0.embed(&texts, role, &Pause(pause)).await?[..]))
+        let mut rows = vec![0.0; texts.len() * 2 * max_terms];
+        for (row, terms) in rows.chunks_exact_mut(2 * max_terms).zip(terms) {
+            for (pair, (id, weight)) in row.chunks_exact_mut(2).zip(terms) {
+                // Ids are far below the integers that f32 has all of.
+                pair.copy_from_slice(&[id as f32, weight]);
+            }
+        }
+        Ok(Float32Array::from(&rows[..]))
     }
 
     /// A row for each span of each text, in order; `spans` has start and end of each in bytes, text by text.
@@ -164,6 +192,14 @@ fn spanned(text: String, ends: &[u32]) -> Result<Spanned> {
     match spans.iter().all(|span| span.start <= span.end && span.end <= text.len()) {
         true => Ok(Spanned { text, spans }),
         false => Err(Error::invalid("a span outside its text")),
+    }
+}
+
+fn role_of(role: &str) -> Result<Role> {
+    match role {
+        "query" => Ok(Role::Query),
+        "passage" => Ok(Role::Passage),
+        other => Err(Error::invalid(format!("role is {other:?}, must be query or passage"))),
     }
 }
 

@@ -3,10 +3,11 @@
 
 use nearfield::engine::{GraphBuilder, Progress, Services};
 use nearfield::error::{Error, ErrorKind, Result};
-use nearfield::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
+use nearfield::model::{Embedder, EmbedderInfo, EncoderInfo, Reranker, Role, Spanned, SparseEncoder, SparseVector};
 use nearfield::pace::{LocalFuture, Pacer, Stopped};
 use nearfield::text::WordCounter;
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 pub const DIMS: usize = 64;
 
@@ -69,6 +70,46 @@ impl Embedder for WordHashes {
     }
 }
 
+/// Each word weighs its length, up to ten, by a quarter; and words stand for their first two letters, which weigh less.
+pub struct WordWeights {
+    info: EncoderInfo,
+}
+
+impl WordWeights {
+    pub fn new(digest: &str) -> WordWeights {
+        WordWeights { info: EncoderInfo { name: "word-weights".into(), digest: digest.into() } }
+    }
+
+    pub fn weights(text: &str) -> SparseVector {
+        let mut weights = BTreeMap::new();
+        for word in text.to_lowercase().split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()) {
+            weights.insert(word.to_owned(), word.len().min(10) as f32 / 4.0);
+            weights.entry(word.chars().take(2).collect()).or_insert(0.25);
+        }
+        let mut weights: SparseVector = weights.into_iter().collect();
+        weights.sort_by(|a, b| b.1.total_cmp(&a.1));
+        weights
+    }
+}
+
+impl SparseEncoder for WordWeights {
+    fn info(&self) -> &EncoderInfo {
+        &self.info
+    }
+
+    fn encode<'a>(
+        &'a self,
+        texts: &'a [String],
+        _: Role,
+        pacer: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Vec<SparseVector>>> {
+        Box::pin(async move {
+            pacer.pause().await?;
+            Ok(texts.iter().map(|text| WordWeights::weights(text)).collect())
+        })
+    }
+}
+
 /// The score is the number of query words that a passage holds.
 pub struct SharedWords;
 
@@ -111,6 +152,7 @@ impl Pacer for AbortAfter {
 pub struct Host {
     pub pacer: Box<dyn Pacer>,
     pub embedder: Option<WordHashes>,
+    pub sparse: Option<WordWeights>,
     pub reports: RefCell<Vec<Progress>>,
 }
 
@@ -120,7 +162,7 @@ impl Host {
     }
 
     pub fn with(pacer: impl Pacer + 'static, embedder: Option<WordHashes>) -> Host {
-        Host { pacer: Box::new(pacer), embedder, reports: RefCell::default() }
+        Host { pacer: Box::new(pacer), embedder, sparse: Some(WordWeights::new("w")), reports: RefCell::default() }
     }
 
     /// Runs one call of the engine to its end.
@@ -130,6 +172,7 @@ impl Host {
             pacer: &*self.pacer,
             clock: &Stopped,
             embedder: self.embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
+            sparse: self.sparse.as_ref().map(|encoder| encoder as &dyn SparseEncoder),
             reranker: Some(&SharedWords),
             graphs: Some(&InPlace),
             turn: None,

@@ -15,9 +15,10 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
 
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
-  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, hybrid-rrf,
-                      hybrid-rrf@<dims>, hybrid-weighted, each also with +prf and +rerank; gold-standard
+  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, splade, two-stage, joint,
+                      hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf and +rerank; gold-standard
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
+  --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
   --rerank-top N      hits that +rerank reranks, default 50
   --storage KIND      f32, f16, int8 (default) or binary
@@ -41,6 +42,7 @@ const { values: options } = parseArgs({
     queries: text,
     pipelines: text,
     embedder: { type: "string", default: "all-MiniLM-L6-v2" },
+    "sparse-encoder": text,
     reranker: { type: "string", default: "ms-marco-MiniLM-L-12-v2" },
     "rerank-top": { type: "string", default: "50" },
     storage: { type: "string", default: "int8" },
@@ -98,9 +100,12 @@ function job() {
   const device = oneOf("device", "wasm", "webgpu");
   const pipelines = options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit);
   const graph = options.vectors === "hnsw";
+  const learned = pipelines.some((name) => name.startsWith("splade")) ? "splade-tiny" : undefined;
+  const sparseEncoder = options["sparse-encoder"] ?? learned;
   return {
     open: {
       ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
+      ...(sparseEncoder && { sparseEncoder }),
       vectors: {
         storage: oneOf("storage", "f32", "f16", "int8", "binary"),
         index: oneOf("vectors", "auto", "flat", "hnsw"),

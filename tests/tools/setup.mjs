@@ -20,6 +20,7 @@ const MODELS = [
   "bge-small-en-v1.5",
   "multilingual-e5-small",
   "potion-base-2M",
+  "splade-tiny",
 ];
 /** Packaged at 4 bits: there is nothing better to compare with. */
 const WITHOUT_REFERENCE = ["multilingual-e5-small"];

@@ -93,6 +93,7 @@ fn services<'a>(model: Option<&'a NeuralModel>, progress: &'a dyn Fn(Progress)) 
         pacer: &Unpaced,
         clock: &Stopped,
         embedder: model.map(|model| model as &dyn Embedder),
+        sparse: None,
         reranker: None,
         graphs: Some(&InPlace),
         turn: None,

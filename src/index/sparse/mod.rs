@@ -1,10 +1,11 @@
 //! Lexical scoring over several segments with statistics that are common to all of them: [`model`] turns frequencies
 //! into scores, [`search`] finds the best without scoring everything.
 
-mod model;
-mod search;
+pub(super) mod model;
+pub(super) mod search;
 
 use super::bitset::Bitset;
+use super::postings::Postings;
 use super::segment::Segment;
 use super::top::{Scored, Top};
 use model::Plan;
@@ -24,6 +25,9 @@ pub enum SparseScorer {
     /// `q = weight * (1 + ln((1 + N) / (1 + df)))`, `|query|` is the root of the sum of `q^2` and `|chunk|` that of
     /// `(1 + ln tf)^2` over all terms of the chunk. Between 0 and 1.
     TfIdf,
+    /// Weights of a learned sparse model: the inner product of the query's weights with the chunk's, as they are
+    /// stored. Segments without them have no hits.
+    Impact,
 }
 
 impl SparseScorer {
@@ -47,7 +51,15 @@ pub struct Leg<'a> {
     pub allowed: Option<&'a Bitset>,
 }
 
-impl Leg<'_> {
+impl<'a> Leg<'a> {
+    /// What a scorer reads of the segment; `None` if it has no such thing.
+    fn postings(&self, scorer: SparseScorer) -> Option<&'a Postings> {
+        match scorer {
+            SparseScorer::Impact => self.segment.impacts().map(|impacts| &impacts.postings),
+            SparseScorer::Bm25 { .. } | SparseScorer::TfIdf => Some(self.segment.postings()),
+        }
+    }
+
     fn allows(&self, chunk: u32) -> bool {
         self.allowed.is_none_or(|allowed| allowed.contains(chunk))
     }
@@ -58,9 +70,11 @@ impl Leg<'_> {
 pub struct TermContribution {
     pub term: String,
     /// Frequency in the chunk, fields weighted.
+    /// Of a learned sparse model: the weight it gave the chunk.
     pub tf: f32,
     /// Chunks of the snapshot that hold the term.
     pub df: u32,
+    /// Of a learned sparse model: the weight it gave the query.
     pub idf: f32,
     pub score: f32,
 }
@@ -85,7 +99,7 @@ fn top_k(legs: &[Leg], query: &SparseQuery, k: usize, window: usize) -> Vec<Scor
 pub fn explain_sparse(legs: &[Leg], segment: u32, chunk: u32, query: &SparseQuery) -> Vec<TermContribution> {
     let plan = Plan::new(legs, query);
     let Some(leg) = legs.get(segment as usize) else { return Vec::new() };
-    plan.explain(segment as usize, leg.segment.postings(), chunk)
+    leg.postings(query.scorer).map_or(Vec::new(), |postings| plan.explain(segment as usize, postings, chunk))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! matter, and a search that skips work ranks exactly as one that scores everything.
 
 use super::{Leg, SparseQuery, SparseScorer, TermContribution};
+use crate::index::impacts::{MOST, STEPS};
 use crate::index::postings::{Bound, Length, Posting, Postings, Term};
 use crate::limits;
 use std::collections::HashMap;
@@ -23,6 +24,7 @@ enum Formula {
     TfIdf {
         logs: Vec<f64>,
     },
+    Impact,
 }
 
 impl Formula {
@@ -31,7 +33,7 @@ impl Formula {
     fn tf(&self, body: u32, title: u32) -> f64 {
         match self {
             Formula::Bm25 { body: b, title: t, .. } => b * f64::from(body) + t * f64::from(title),
-            Formula::TfIdf { .. } => f64::from(body) + f64::from(title),
+            Formula::TfIdf { .. } | Formula::Impact => f64::from(body) + f64::from(title),
         }
     }
 
@@ -47,12 +49,13 @@ impl Formula {
                 let log = logs.get(tf as usize).copied().unwrap_or_else(|| 1.0 + tf.ln());
                 log / f64::from(length.norm)
             }
+            Formula::Impact => tf / f64::from(MOST),
         }
     }
 }
 
 /// A query term that occurs somewhere.
-pub(super) struct PlannedTerm {
+pub(in crate::index) struct PlannedTerm {
     text: String,
     df: u32,
     idf: f64,
@@ -62,7 +65,8 @@ pub(super) struct PlannedTerm {
     pub places: Vec<Option<Term>>,
 }
 
-pub(super) struct Plan {
+pub(in crate::index) struct Plan {
+    scorer: SparseScorer,
     formula: Formula,
     pub terms: Vec<PlannedTerm>,
     /// Adding and subtracting it rounds to the grid.
@@ -71,19 +75,25 @@ pub(super) struct Plan {
 
 impl Plan {
     pub fn new(legs: &[Leg], query: &SparseQuery) -> Plan {
-        let filled: u64 = legs.iter().map(|leg| u64::from(leg.segment.postings().filled)).sum();
+        let sources: Vec<Option<&Postings>> = legs.iter().map(|leg| leg.postings(query.scorer)).collect();
+        let filled: u64 = sources.iter().flatten().map(|postings| u64::from(postings.filled)).sum();
         let mut terms = Vec::new();
         for (text, weight) in merged(query) {
-            let places: Vec<_> = legs.iter().map(|leg| leg.segment.postings().lexicon.find(text)).collect();
+            let places: Vec<_> = sources.iter().map(|postings| postings.as_ref()?.lexicon.find(text)).collect();
             let df: u64 = places.iter().flatten().map(|place| u64::from(place.df)).sum();
             let (n, d) = (filled as f64, df as f64);
             let idf = match query.scorer {
                 SparseScorer::Bm25 { .. } => (1.0 + (n - d + 0.5) / (d + 0.5)).ln(),
                 SparseScorer::TfIdf => 1.0 + ((1.0 + n) / (1.0 + d)).ln(),
+                SparseScorer::Impact => weight,
+            };
+            let weight = match query.scorer {
+                SparseScorer::Impact => weight * f64::from(MOST) / STEPS,
+                _ => weight * idf,
             };
             if df > 0 {
                 let df = u32::try_from(df).unwrap_or(u32::MAX);
-                terms.push(PlannedTerm { text: text.to_owned(), df, idf, weight: weight * idf, places });
+                terms.push(PlannedTerm { text: text.to_owned(), df, idf, weight, places });
             }
         }
         if terms.len() > limits::QUERY_TERMS {
@@ -99,7 +109,7 @@ impl Plan {
             SparseScorer::Bm25 { k1, b, title_weight, body_weight } => {
                 let [k1, title, body] = [k1, title_weight, body_weight].map(positive);
                 let b = positive(b).min(1.0);
-                let total = legs.iter().map(|leg| leg.segment.postings().total);
+                let total = sources.iter().flatten().map(|postings| postings.total);
                 let total: f64 = total.map(|(bodies, titles)| body * bodies as f64 + title * titles as f64).sum();
                 let slope = if total > 0.0 { k1 * b * filled as f64 / total } else { 0.0 };
                 Formula::Bm25 { body, title, base: k1 * (1.0 - b), slope }
@@ -109,11 +119,31 @@ impl Plan {
                 terms.iter_mut().for_each(|term| term.weight /= norm);
                 Formula::TfIdf { logs: (0..LOGS).map(|tf| 1.0 + (tf.max(1) as f64).ln()).collect() }
             }
+            SparseScorer::Impact => Formula::Impact,
         };
         // The sum of all weights is a limit for every score; the grid has 2^50 steps up to the power of two above it.
         let most: f64 = terms.iter().map(|term| term.weight).sum();
         let grid = most.max(f64::MIN_POSITIVE).log2().ceil().exp2() * 2f64.powi(-50);
-        Plan { formula, terms, round: 1.5 * 2f64.powi(52) * grid }
+        Plan { scorer: query.scorer, formula, terms, round: 1.5 * 2f64.powi(52) * grid }
+    }
+
+    /// What this plan reads of a leg.
+    pub fn postings<'a>(&self, leg: &Leg<'a>) -> Option<&'a Postings> {
+        leg.postings(self.scorer)
+    }
+
+    /// A limit for every score: what the terms would add up to if each gave all it can.
+    pub fn ceiling(&self, legs: &[Leg]) -> f64 {
+        let most = |term: &PlannedTerm| match self.scorer {
+            SparseScorer::Impact => {
+                let lists = legs.iter().zip(&term.places).filter_map(|(leg, place)| Some((self.postings(leg)?, place)));
+                let lists = lists.filter_map(|(postings, place)| postings.cursor(place.as_ref()?).ok());
+                let most = lists.filter_map(|list| list.bounds(u32::MAX).map(|bound| bound.body).max()).max();
+                term.weight * f64::from(most.unwrap_or(0)) / f64::from(MOST)
+            }
+            _ => term.weight,
+        };
+        self.terms.iter().map(most).sum()
     }
 
     fn rounded(&self, value: f64) -> f64 {
@@ -143,7 +173,8 @@ impl Plan {
             cursor.seek(chunk);
             let posting = cursor.at(chunk)?;
             let score = self.contribution(term.weight, posting, postings.lengths[chunk as usize])?;
-            let tf = self.formula.tf(posting.body, posting.title) as f32;
+            let tf = self.formula.tf(posting.body, posting.title);
+            let tf = if self.scorer == SparseScorer::Impact { tf / STEPS } else { tf } as f32;
             Some(TermContribution {
                 term: term.text.clone(),
                 tf,
@@ -157,7 +188,7 @@ impl Plan {
 }
 
 /// A score as callers see it: finite, and monotone in the sum.
-pub(super) fn shown(sum: f64) -> f32 {
+pub(in crate::index) fn shown(sum: f64) -> f32 {
     sum.min(f64::from(f32::MAX)) as f32
 }
 

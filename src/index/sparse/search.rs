@@ -9,7 +9,7 @@ use crate::index::postings::{Cursor, END};
 use crate::index::top::{Scored, Top};
 
 /// Chunks of a window: 32 kB of sums stay in the first-level cache.
-pub(super) const WINDOW: usize = 4096;
+pub(in crate::index) const WINDOW: usize = 4096;
 
 struct TermCursor<'a> {
     cursor: Cursor<'a>,
@@ -21,7 +21,7 @@ struct TermCursor<'a> {
 /// Offers the chunks of one leg. They must come after everything that was offered before: a chunk that merely equals
 /// the threshold is passed over.
 pub(super) fn search(plan: &Plan, index: u32, leg: &Leg, window: usize, top: &mut Top) {
-    let postings = leg.segment.postings();
+    let Some(postings) = plan.postings(leg) else { return };
     let begin = |term: &PlannedTerm| {
         let cursor = postings.cursor(term.places[index as usize].as_ref()?).ok()?;
         Some(TermCursor { cursor, weight: term.weight, most: 0.0 })

@@ -93,6 +93,8 @@ impl World {
                         held.map(|(term, weight, tf)| log(tf) * q(term, weight) / query / chunk).collect();
                     (!parts.is_empty()).then(|| parts.iter().sum())
                 }
+                // Judged in the tests of impacts.
+                SparseScorer::Impact => None,
             }
         };
         let mut hits = Vec::new();

@@ -111,13 +111,20 @@ impl Scan for Probe<'_> {
         self.score(row, product)
     }
 
-    fn each(&self, mut visit: impl FnMut(usize, f32)) {
+    fn each(&self, visit: impl FnMut(usize, f32)) {
+        self.range(0..self.vectors.len, visit);
+    }
+}
+
+impl Probe<'_> {
+    /// The scores of some rows that exist, in order.
+    pub fn range(&self, rows: Range<usize>, mut visit: impl FnMut(usize, f32)) {
         if self.shape.dims < self.vectors.config.dims {
-            return (0..self.vectors.len).for_each(|row| visit(row, self.one(row)));
+            return rows.for_each(|row| visit(row, self.one(row)));
         }
         let (mut floats, mut integers) = ([0.0; BLOCK], [0; BLOCK]);
-        for start in (0..self.vectors.len).step_by(BLOCK) {
-            let block = start..self.vectors.len.min(start + BLOCK);
+        for start in rows.clone().step_by(BLOCK) {
+            let block = start..rows.end.min(start + BLOCK);
             let span = block.start * self.shape.dims..block.end * self.shape.dims;
             let floats = &mut floats[..block.len()];
             match (&self.query, &self.vectors.rows) {

@@ -1,0 +1,156 @@
+//! The learned sparse representation of a collection: which model made it, passages encoded as they are added, queries
+//! as they are asked, and segments that lack it encoded by maintenance.
+
+use super::services::{Phase, Progress, Services};
+use super::write::model_input;
+use super::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{seal_impacts, BlobKind, Level, WeightedTerms};
+use crate::limits;
+use crate::model::{EncoderInfo, Role};
+use crate::search::snapshot::{Snapshot, View};
+use crate::store::{Blob, Manifest, Numbered};
+use std::collections::BTreeSet;
+
+const KIND: BlobKind = BlobKind::Splade;
+
+/// Chunks that are encoded in one call while a segment is made up for.
+const PART: usize = 256;
+
+/// The further representations that new segments of a collection get.
+pub(super) fn representations(manifest: &Manifest) -> BTreeSet<BlobKind> {
+    manifest.encoders.keys().copied().filter(|kind| kind.of_segments()).collect()
+}
+
+/// Enters the model of this call into the manifest.
+///
+/// # Errors
+/// `ModelMismatch` if it is another than the stored one, or if there is a stored one and none with this call.
+pub(super) fn agree(manifest: &mut Manifest, services: &Services<'_>) -> Result<()> {
+    let offered = services.sparse.map(|encoder| encoder.info());
+    match (manifest.encoders.get(&KIND), offered) {
+        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
+        (Some(stored), offered) => Err(mismatch(stored, offered)),
+        (None, None) => Ok(()),
+        (None, Some(offered)) => {
+            manifest.encoders.insert(KIND, offered.clone());
+            Ok(())
+        }
+    }
+}
+
+fn mismatch(stored: &EncoderInfo, offered: Option<&EncoderInfo>) -> Error {
+    let show = |info: &EncoderInfo| format!("{} ({:.12})", info.name, info.digest);
+    let (stored, offered) = (show(stored), offered.map_or("no sparse encoder".to_owned(), show));
+    let message = format!("the collection holds weighted terms of {stored}, this call has {offered}");
+    Error::new(ErrorKind::ModelMismatch, message)
+}
+
+/// Whether weighted terms can be asked for.
+///
+/// # Errors
+/// `InvalidInput` where the collection has none, or was opened without their model; `ModelMismatch` for another model.
+pub(super) fn check_search(snapshot: &Snapshot, services: &Services<'_>) -> Result<()> {
+    match (snapshot.manifest.encoders.get(&KIND), services.sparse.map(|encoder| encoder.info())) {
+        _ if snapshot.views.is_empty() => Ok(()),
+        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
+        (Some(stored), Some(offered)) => Err(mismatch(stored, Some(offered))),
+        (None, _) => Err(Error::invalid("splade: no document was added with a sparse encoder")),
+        (_, None) => Err(Error::invalid("splade: the collection was opened without its sparse encoder")),
+    }
+}
+
+/// The weighted terms of texts, checked. `None` without a model.
+pub(super) async fn encode(
+    texts: &[String],
+    role: Role,
+    services: &Services<'_>,
+) -> Result<Option<Vec<WeightedTerms>>> {
+    let Some(encoder) = services.sparse else { return Ok(None) };
+    let terms = encoder.encode(texts, role, services.pacer).await?;
+    match terms.len() == texts.len() {
+        true => Ok(Some(terms)),
+        false => Err(Error::invalid(format!("the sparse encoder returned {} of {} texts", terms.len(), texts.len()))),
+    }
+}
+
+/// The weighted terms of those passages that are wanted; of the others none. `None` without a model.
+pub(super) async fn encode_some(
+    passages: &[String],
+    wanted: &[bool],
+    services: &Services<'_>,
+) -> Result<Option<Vec<WeightedTerms>>> {
+    let chosen: Vec<String> =
+        passages.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(text, _)| text.clone()).collect();
+    let Some(terms) = encode(&chosen, Role::Passage, services).await? else { return Ok(None) };
+    let mut terms = terms.into_iter();
+    Ok(Some(wanted.iter().map(|wanted| wanted.then(|| terms.next()).flatten().unwrap_or_default()).collect()))
+}
+
+impl Engine {
+    /// The heaviest terms of a query.
+    pub(super) async fn weighted_query(&self, query: &str, services: &Services<'_>) -> Result<WeightedTerms> {
+        let mut terms =
+            encode(&[query.to_owned()], Role::Query, services).await?.unwrap_or_default().pop().unwrap_or_default();
+        terms.retain(|(_, weight)| weight.is_finite() && *weight > 0.0);
+        terms.sort_by(|a, b| b.1.total_cmp(&a.1));
+        terms.truncate(limits::QUERY_TERMS);
+        Ok(terms)
+    }
+
+    /// Encodes one segment that lacks its weighted terms: it was added before there was a sparse encoder, or lost them.
+    /// True if there was one.
+    pub(super) async fn make_up_splade(&self, services: &Services<'_>) -> Result<bool> {
+        let snapshot = self.snapshot();
+        let Some(encoder) = services.sparse else { return Ok(false) };
+        let stored = snapshot.manifest.encoders.get(&KIND);
+        // Another model's are left as they are: searches and additions say so.
+        if stored.is_some_and(|stored| stored.digest != encoder.info().digest) {
+            return Ok(false);
+        }
+        let lacks =
+            |view: &&View| view.lazy.is_none() && view.segment.chunks() > 0 && !view.segment.extras().contains(&KIND);
+        let Some(view) = snapshot.views.iter().find(lacks) else { return Ok(false) };
+        let (id, lost, total) = (view.entry.id, view.entry.extras.get(&KIND).copied(), view.segment.docs() as usize);
+        let mut chunks: Vec<WeightedTerms> = Vec::with_capacity(view.segment.chunks() as usize);
+        while chunks.len() < view.segment.chunks() as usize {
+            let done = view.segment.chunk(chunks.len() as u32)?.doc as usize;
+            (services.progress)(Progress { phase: Phase::Embed, done, total, committed: 0 });
+            self.encode_part(view, &mut chunks, services).await?;
+        }
+        let bytes = seal_impacts(id, &chunks)?;
+        let _writer = self.writer.lock().await;
+        let snapshot = self.snapshot();
+        let mut manifest = (*snapshot.manifest).clone();
+        agree(&mut manifest, services)?;
+        // Meanwhile the segment may have been merged away, or made up for by somebody else.
+        let same = |entry: &&mut crate::store::SegmentEntry| entry.id == id && entry.extras.get(&KIND) == lost.as_ref();
+        if let Some(entry) = manifest.segments.iter_mut().find(same) {
+            let number = snapshot.manifest.generation + 1;
+            entry.extras.insert(KIND, Numbered { number, blob: Blob::of(&bytes)? });
+            let put = entry.extra_name(KIND).map(|name| (name, bytes));
+            self.commit(&snapshot, manifest, put.into_iter().collect(), None).await?;
+        }
+        Ok(true)
+    }
+
+    /// Encodes the chunks after those that are there. Sentences and deleted documents get nothing.
+    async fn encode_part(&self, view: &View, chunks: &mut Vec<WeightedTerms>, services: &Services<'_>) -> Result<()> {
+        let first = chunks.len() as u32;
+        let last = view.segment.chunks().min(first + PART as u32);
+        let (mut inputs, mut live) = (Vec::new(), Vec::new());
+        for number in first..last {
+            let chunk = view.segment.chunk(number)?;
+            live.push(chunk.unit.level() == Level::Chunk && !view.tombstones().contains(chunk.doc));
+            if live.last() == Some(&true) {
+                let title = view.segment.doc(chunk.doc)?.title.unwrap_or_default();
+                let text = self.text(view, chunk.doc, Some(chunk.span)).await?;
+                inputs.push(model_input(title, chunk.context, &text));
+            }
+            services.pacer.pause().await?;
+        }
+        let mut encoded = encode(&inputs, Role::Passage, services).await?.unwrap_or_default().into_iter();
+        chunks.extend(live.into_iter().map(|live| live.then(|| encoded.next()).flatten().unwrap_or_default()));
+        Ok(())
+    }
+}
