@@ -19,6 +19,8 @@ export const PIPELINES = [
   { name: "dense-binary", about: "meaning, by one bit a dimension, the best compared in full" },
   { name: "hybrid-rrf", about: "words and meaning, fused by reciprocal ranks" },
   { name: "hybrid-weighted", about: "words and meaning, fused by scores" },
+  { name: "two-stage", about: "found by words, ordered by meaning" },
+  { name: "joint", about: "words and meaning in one pass, one score" },
   { name: "hybrid-rrf+rerank", about: "fused, then read by the cross-encoder", slow: true },
   { name: "gold-standard", about: "feedback, fused, then read by the cross-encoder", slow: true },
 ];
