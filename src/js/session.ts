@@ -101,7 +101,7 @@ export class Session {
     session.#model = await session.#prepare(context, setup.embedder);
     const { info, held, tokenizer } = session.#model;
     const sparse = await session.#prepareSparse(context);
-    const options = { ...setup.options, store: storage, url: setup.url, embedder: info, sparseEncoder: sparse?.info };
+    const options = { ...setup.options, store: storage, url: setup.url, embedder: info, ...(sparse && { sparseEncoder: sparse.info }) };
     session.#engine = await session.#track(context, () => {
       return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer, sparse?.tokenizer);
     });

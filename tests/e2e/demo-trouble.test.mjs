@@ -98,7 +98,7 @@ test("a library whose models are gone answers by words", async () => {
     await page.waitForSelector("body[data-state=words]");
     await page.waitForSelector("#results > li");
     assert.equal(await page.locator("#results .path").innerText(), "bread.txt");
-    assert.equal(await page.locator("input[value=dense]").isDisabled(), true);
+    assert.equal(await page.locator("input[name=mode][value=dense]").isDisabled(), true);
   });
 });
 
