@@ -5,6 +5,9 @@ import { aborted, NearfieldError } from "./errors.js";
 /** Milliseconds that somebody waits for another tab to finish writing. */
 export const PATIENCE = 2_000;
 
+/** Milliseconds between two looks at the clock. */
+const TICK = 50;
+
 /** The right to write. */
 export interface Turn {
   /** Lets others write. */
@@ -16,6 +19,8 @@ export interface Turn {
 export class Writer {
   #collection: string;
   #last: Promise<unknown> = Promise.resolve();
+  /** One of this worker has the lock. */
+  #writing = false;
 
   constructor(collection: string) {
     this.#collection = collection;
@@ -36,11 +41,40 @@ export class Writer {
     }
   }
 
-  /** Waits for the turn in this worker, then for the lock among tabs. */
-  #acquire(signal: AbortSignal, patience: number): Promise<() => void> {
-    const turn = this.#last.then(() => acquireLock(this.#collection, signal, patience));
+  /**
+   * Waits for the turn in this worker, then for the lock among tabs. Patience is for other tabs: it does not run out
+   * while one of ours writes, but it does while one of ours that came before waits for another tab itself.
+   */
+  async #acquire(signal: AbortSignal, patience: number): Promise<() => void> {
+    if (signal.aborted) throw aborted(signal);
+    const waiting = new AbortController();
+    let left = patience;
+    const timer = setInterval(() => {
+      if (!this.#writing && (left -= TICK) <= 0) waiting.abort();
+    }, TICK);
+    const stop = () => waiting.abort();
+    signal.addEventListener("abort", stop);
+    const gone = new Promise<never>((_, failed) => {
+      waiting.signal.addEventListener("abort", () => failed(waiting.signal.reason as Error));
+    });
+    const turn = this.#last.then(() => acquireLock(this.#collection, waiting.signal));
     this.#last = turn.then(({ released }) => released).catch(() => {});
-    return turn.then(({ release }) => release);
+    try {
+      const { release, released } = await Promise.race([turn, gone]);
+      this.#writing = true;
+      released.then(() => (this.#writing = false));
+      return release;
+    } catch (error) {
+      // It may be granted in the same moment: then it is given back.
+      turn.then(({ release }) => release()).catch(() => {});
+      if (signal.aborted) throw aborted(signal);
+      if (!waiting.signal.aborted) throw error;
+      const what = `another tab has been writing to "${this.#collection}" for more than ${patience / 1000} s`;
+      throw new NearfieldError("Locked", `${what}; try again later`);
+    } finally {
+      clearInterval(timer);
+      signal.removeEventListener("abort", stop);
+    }
   }
 }
 
@@ -62,30 +96,15 @@ interface Held {
   released: Promise<void>;
 }
 
-async function acquireLock(collection: string, signal: AbortSignal, patience: number): Promise<Held> {
-  if (signal.aborted) throw aborted(signal);
+async function acquireLock(collection: string, signal: AbortSignal): Promise<Held> {
+  signal.throwIfAborted();
   let release = () => {};
   const released = new Promise<void>((resolve) => (release = resolve));
   // Insecure origins have no locks; the store's compare-and-set still lets only one of two writers win.
   if (!navigator.locks) return { release, released };
-
-  const waiting = new AbortController();
-  const stop = () => waiting.abort();
-  const timer = patience < Infinity ? setTimeout(stop, patience) : undefined;
-  signal.addEventListener("abort", stop);
-  try {
-    await new Promise<void>((granted, failed) => {
-      const hold = () => (granted(), released);
-      navigator.locks.request(`nearfield:${collection}:writer`, { signal: waiting.signal }, hold).catch(failed);
-    });
-    return { release, released };
-  } catch (error) {
-    if (signal.aborted) throw aborted(signal);
-    if (!waiting.signal.aborted) throw error;
-    const message = `another tab has been writing to "${collection}" for more than ${patience / 1000} s; try again later`;
-    throw new NearfieldError("Locked", message);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
-  }
+  await new Promise<void>((granted, failed) => {
+    const hold = () => (granted(), released);
+    navigator.locks.request(`nearfield:${collection}:writer`, { signal }, hold).catch(failed);
+  });
+  return { release, released };
 }
