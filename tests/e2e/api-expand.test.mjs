@@ -1,19 +1,10 @@
 // Expansion, contexts and the preset through the package, in a real browser, with vectors whose nearness can be foretold.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openForFile } from "./support/api.mjs";
 
-let browser;
-let page;
-
-before(async () => {
-  browser = await openApi();
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const browser = await openForFile();
+const { page } = browser;
 
 const LIBRARY = [
   { id: "both", text: "The cat watches the moon." },

@@ -1,7 +1,7 @@
 // Aborts, deaths, other tabs and full disks: nothing that was committed is lost, and everybody is told.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openApi, openForFile, scripts } from "./support/api.mjs";
 
 /** Takes IndexedDB away from the worker of the package. */
 const WITHOUT_DATABASE = `Object.defineProperty(globalThis, "indexedDB", { get() { throw new DOMException("blocked", "SecurityError"); } });`;
@@ -10,24 +10,8 @@ const SCRIPTS = {
   "/no-database-worker.js": `import "/no-database.js"; import "/pkg/worker.js";`,
 };
 
-let browser;
-let page;
-
-before(async () => {
-  const intercept = (request, response) => {
-    const script = SCRIPTS[request.url];
-    if (!script) return false;
-    response.setHeader("Content-Type", "text/javascript");
-    response.end(script);
-    return true;
-  };
-  browser = await openApi({ intercept });
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const browser = await openForFile({ intercept: scripts(SCRIPTS) });
+const { page } = browser;
 
 test("an abort is prompt, and what was committed stays", async (context) => {
   const outcome = await page.evaluate(async () => {

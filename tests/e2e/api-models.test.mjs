@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { models } from "../tools/paths.mjs";
-import { openApi } from "./support/api.mjs";
+import { openForFile } from "./support/api.mjs";
 
 const MINILM = "all-MiniLM-L6-v2";
 const RERANKER = "ms-marco-MiniLM-L-12-v2";
@@ -15,26 +15,19 @@ const CATS = [
   { id: "recipe", text: "Whisk the eggs, fold in the flour and bake for twenty minutes." },
 ];
 
-let browser;
-let page;
 /** Answers for paths under /models/ or /broken/, set by a test. */
 let answer = () => undefined;
 
-before(async () => {
-  const intercept = async (request, response) => {
+const browser = await openForFile({
+  async intercept(request, response) {
     const reply = await answer(new URL(request.url, "http://localhost").pathname);
     if (!reply) return false;
     response.writeHead(reply.status ?? 200, { "Content-Type": reply.type ?? "application/octet-stream" });
     response.end(reply.body ?? "");
     return true;
-  };
-  browser = await openApi({ intercept });
-  page = browser.page;
+  },
 });
-
-after(async () => {
-  await browser?.close();
-});
+const { page } = browser;
 
 test("words that differ and mean the same are found; the model is downloaded once", async () => {
   const first = await page.evaluate(async ([embedder, documents]) => {

@@ -1,19 +1,9 @@
 // Models that are not English encoders, through the public interface: across languages, and without an encoder.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openForFile } from "./support/api.mjs";
 
-let browser;
-let page;
-
-before(async () => {
-  browser = await openApi();
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { page } = await openForFile();
 
 /** The first hit of each query, by vectors alone. */
 const first = (embedder, documents, queries) =>

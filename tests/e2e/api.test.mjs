@@ -1,19 +1,10 @@
 // The public interface without a model: documents of every odd kind, searches of every odd kind, and what is kept.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openForFile } from "./support/api.mjs";
 
-let browser;
-let page;
-
-before(async () => {
-  browser = await openApi();
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const browser = await openForFile();
+const { page } = browser;
 
 /** Runs in the page with a fresh collection `db`, which is gone afterwards. */
 const withCollection = (name, run, argument) =>

@@ -1,19 +1,10 @@
 // Turned vectors, first passes over less than all, levels and parents, through the public interface in a real browser.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openForFile } from "./support/api.mjs";
 
-let browser;
-let page;
-
-before(async () => {
-  browser = await openApi();
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const browser = await openForFile();
+const { page } = browser;
 
 test("vectors are turned, and whole ones keep their cosines", async () => {
   const found = await page.evaluate(async () => {

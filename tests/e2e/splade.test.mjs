@@ -1,7 +1,7 @@
 // Weighted terms of a learned sparse model, and what combines words and vectors, through the public interface.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openForFile } from "./support/api.mjs";
 
 const SPLADE = "splade-tiny";
 
@@ -12,17 +12,7 @@ const NOTES = [
   { id: "stars", text: "The pole star stands still while the other stars turn around it." },
 ];
 
-let browser;
-let page;
-
-before(async () => {
-  browser = await openApi();
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { page } = await openForFile();
 
 test("a query finds what shares none of its words, and explains by which terms", async () => {
   const found = await page.evaluate(async ([sparseEncoder, notes]) => {

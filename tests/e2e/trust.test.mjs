@@ -1,7 +1,7 @@
 // What keeps a collection whole: verify and repair, export and import, another model, room that is checked before.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { openApi } from "./support/api.mjs";
+import { test } from "node:test";
+import { openForFile, scripts } from "./support/api.mjs";
 
 /** A worker of the package in a browser that says how little room there is. */
 const SMALL_DISK = `Object.defineProperty(StorageManager.prototype, "estimate", { value: async () => ({ usage: 2e6, quota: 5e6 }) });`;
@@ -10,24 +10,7 @@ const SCRIPTS = {
   "/small-disk-worker.js": `import "/small-disk.js"; import "/pkg/worker.js";`,
 };
 
-let browser;
-let page;
-
-before(async () => {
-  const intercept = (request, response) => {
-    const script = SCRIPTS[request.url];
-    if (!script) return false;
-    response.setHeader("Content-Type", "text/javascript");
-    response.end(script);
-    return true;
-  };
-  browser = await openApi({ intercept });
-  page = browser.page;
-});
-
-after(async () => {
-  await browser?.close();
-});
+const { page } = await openForFile({ intercept: scripts(SCRIPTS) });
 
 test("a damaged collection is verified, repaired, and says what was lost", async () => {
   const outcome = await page.evaluate(async () => {

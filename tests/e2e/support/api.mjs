@@ -1,4 +1,5 @@
 // A page on which the package is loaded, for tests of the public interface in a real browser.
+import { after } from "node:test";
 import { openPage } from "../../tools/fixture.mjs";
 
 /** Runs in the page: what the tests below use. */
@@ -73,3 +74,19 @@ export async function openApi(options) {
   };
   return { ...opened, newTab, reload };
 }
+
+/** The same for all tests of a file; closed after the last. */
+export async function openForFile(options) {
+  const opened = await openApi(options);
+  after(() => opened.close());
+  return opened;
+}
+
+/** Serves these scripts, by path, before anything else. */
+export const scripts = (texts) => (request, response) => {
+  const text = texts[request.url];
+  if (text === undefined) return false;
+  response.setHeader("Content-Type", "text/javascript");
+  response.end(text);
+  return true;
+};
