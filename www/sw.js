@@ -3,15 +3,24 @@
 // the library has a cache of its own for them.
 
 /** Change it when the list below changes. */
-const CACHE = "nearfield-demo-2";
+const CACHE = "nearfield-demo-3";
 
 const FILES = [
   "./",
   "app.js",
-  "compare.css",
   "icon.svg",
   "manifest.webmanifest",
-  "style.css",
+  "styles/adding.css",
+  "styles/answer.css",
+  "styles/colours.css",
+  "styles/compare.css",
+  "styles/controls.css",
+  "styles/dialogs.css",
+  "styles/frame.css",
+  "styles/ground.css",
+  "styles/library.css",
+  "styles/narrow.css",
+  "styles/question.css",
   "theme.js",
   "lib/comparing.js",
   "lib/dom.js",
