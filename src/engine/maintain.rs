@@ -8,9 +8,9 @@ use super::services::{Phase, Progress, Services};
 use super::splade::representations;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{graph_job, Graph, Sealed, Segment};
+use crate::index::{graph_job, Graph, Segment};
 use crate::search::snapshot::{Snapshot, View};
-use crate::store::{Blob, Manifest, Numbered, SegmentEntry};
+use crate::store::{Blob, Fresh, Manifest, Numbered, SegmentEntry};
 use std::rc::Rc;
 
 /// Segments of one size class that are merged into one of the next.
@@ -24,6 +24,14 @@ const ATTEMPTS: usize = 3;
 /// From so many chunks on a graph is faster than a scan; the crossover was measured between 5,000 and 7,000 with a
 /// naive scan, and ours is several times faster than that.
 const GRAPH_CHUNKS: u32 = 20_000;
+
+/// A segment that is to stand in place of others.
+struct Rewritten {
+    segment: Segment,
+    entry: SegmentEntry,
+    /// Its blobs.
+    staged: Vec<(String, u64)>,
+}
 
 /// What one call did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +51,11 @@ impl Engine {
     pub async fn maintain(&self, services: &Services<'_>) -> Result<Maintenance> {
         // Not waited for: who holds it may wait for the turn that this call has.
         let Some(_upkeep) = self.upkeep.try_lock() else { return Ok(Maintenance::Nothing) };
-        let snapshot = self.snapshot();
         if self.check_writable().is_err() {
             return Ok(Maintenance::Nothing);
         }
+        self.clear_up().await?;
+        let snapshot = self.snapshot();
         if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
@@ -64,7 +73,7 @@ impl Engine {
     pub async fn is_due(&self) -> Result<bool> {
         let snapshot = self.snapshot();
         let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
-        Ok(due || self.is_fit_due(&BACKGROUND).await?)
+        Ok(due || self.is_littered().await || self.is_fit_due(&BACKGROUND).await?)
     }
 
     /// Merges everything into one segment without deleted documents, turns its vectors if that is due, and builds every
@@ -76,6 +85,7 @@ impl Engine {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
+        self.clear_up().await?;
         while self.make_up_splade(services).await? {}
         for _ in 0..ATTEMPTS {
             let mut undisturbed = true;
@@ -149,6 +159,25 @@ impl Engine {
             Err(error) if !is_damage(&error) => return Err(error),
             rewritten => rewritten,
         };
+        let staged = match &rewritten {
+            Ok(Some(rewritten)) => rewritten.staged.clone(),
+            _ => Vec::new(),
+        };
+        let replaced = self.replace(&snapshot, &views, rewritten, services).await;
+        if !matches!(replaced, Ok(true)) {
+            self.discard(&staged).await;
+        }
+        replaced
+    }
+
+    /// Puts what was rewritten in place of what it was made from, in a new turn to write.
+    async fn replace(
+        &self,
+        then: &Snapshot,
+        views: &[&View],
+        rewritten: Result<Option<Rewritten>>,
+        services: &Services<'_>,
+    ) -> Result<bool> {
         if let Some(turn) = services.turn {
             turn.regain().await?;
         }
@@ -157,16 +186,16 @@ impl Engine {
             self.refresh_now(services.pacer).await?;
         }
         let now = self.snapshot();
-        let Some(mut manifest) = without(&now, &snapshot, &views) else { return Ok(false) };
-        let Some((segment, sealed)) = rewritten? else {
+        let Some(mut manifest) = without(&now, then, views) else { return Ok(false) };
+        let Some(Rewritten { segment, mut entry, staged }) = rewritten? else {
             return self.commit(&now, manifest, Vec::new(), None).await.map(|()| true);
         };
-        let (mut entry, put) = Engine::entry(&now, sealed)?;
         for buried in views.iter().flat_map(|view| buried_since(view, &now)) {
             segment.find(buried).map(|doc| entry.tombstones.insert(doc));
         }
         manifest.segments.push(entry);
-        self.commit(&now, manifest, put, Some(segment)).await.map(|()| true)
+        let fresh = Fresh { put: Vec::new(), staged };
+        self.commit(&now, manifest, fresh, Some(segment)).await.map(|()| true)
     }
 
     /// The number of a segment that is to be made, and the snapshot to make it from: a number is never given twice, so
@@ -181,14 +210,14 @@ impl Engine {
         Ok((self.snapshot(), id))
     }
 
-    /// The live documents of some segments as one; `None` if there are none.
+    /// The live documents of some segments as one, staged; `None` if there are none.
     async fn rewritten(
         &self,
         snapshot: &Snapshot,
         views: &[&View],
         id: u64,
         services: &Services<'_>,
-    ) -> Result<Option<(Segment, Sealed)>> {
+    ) -> Result<Option<Rewritten>> {
         let total = views.iter().map(|view| view.live_docs() as usize).sum();
         let mut builder = self.builder(&snapshot.manifest)?;
         for view in views {
@@ -207,7 +236,10 @@ impl Engine {
         }
         let sealed = builder.seal(id)?;
         // Opened before it is stored: what is committed can be read.
-        Ok(Some((sealed.open()?, sealed)))
+        let segment = sealed.open()?;
+        let (entry, blobs) = Engine::entry(snapshot, sealed)?;
+        let staged = self.stage(blobs, services.pacer).await?;
+        Ok(Some(Rewritten { segment, entry, staged }))
     }
 
     fn due_for_graph<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a View> {

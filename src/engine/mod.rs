@@ -27,6 +27,7 @@ mod rotate;
 mod services;
 mod settings;
 mod splade;
+mod staging;
 mod timings;
 mod verify;
 mod write;
@@ -53,7 +54,7 @@ use crate::error::{Error, Result};
 use crate::index::{Page, Rotation, Segment};
 use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
-use crate::store::{Manifest, Numbered, Store};
+use crate::store::{Fresh, Manifest, Numbered, Store, COMMIT_BYTES};
 use crate::text::Analyzer;
 use futures_util::lock::Mutex;
 use pages::PageCache;
@@ -220,25 +221,31 @@ impl Engine {
         }
     }
 
-    /// Commits `manifest` upon `snapshot` and makes it current. `fresh` is the new segment, if any, which need not be
-    /// read back. On failure the old generation stays.
+    /// Commits `manifest` upon `snapshot` and makes it current. `segment` is the new one, if any, which need not be read
+    /// back. On failure the old generation stays.
     async fn commit(
         &self,
         snapshot: &Snapshot,
         mut manifest: Manifest,
-        put: Vec<(String, Vec<u8>)>,
-        fresh: Option<Segment>,
+        fresh: impl Into<Fresh>,
+        segment: Option<Segment>,
     ) -> Result<()> {
         self.check_writable()?;
-        let mut commit = manifest.commit(&snapshot.manifest, put)?;
-        if !self.swept.replace(true) {
-            // What a crash left behind goes with the first commit. If it cannot be listed it stays, and does no harm.
-            let list = self.store.list().await.unwrap_or_default();
-            let orphans = snapshot.manifest.orphans(&list).into_iter();
-            commit.delete.extend(orphans.filter(|name| commit.put.iter().all(|(put, _)| put != name)));
+        let mut fresh: Fresh = fresh.into();
+        let mut staged = Vec::new();
+        if fresh.put.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() > COMMIT_BYTES {
+            staged = self.stage(std::mem::take(&mut fresh.put), &Unpaced).await?;
+            fresh.staged.extend_from_slice(&staged);
         }
-        self.store.commit(commit).await?;
-        self.adopt(manifest, fresh, &Unpaced).await
+        let committed = match manifest.commit(&snapshot.manifest, fresh) {
+            Ok(commit) => self.store.commit(commit).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = committed {
+            self.discard(&staged).await;
+            return Err(error);
+        }
+        self.adopt(manifest, segment, &Unpaced).await
     }
 }
 

@@ -14,7 +14,7 @@
 //! RETD  count varint, then per blob: name text | since u64
 //! ```
 
-use super::{extra, names, Blob, BlobKind, Commit, Extras, Pending, SegmentEntry};
+use super::{extra, names, Blob, BlobKind, Commit, Extras, Fresh, Pending, SegmentEntry};
 use crate::codec::{Frame, FrameWriter, Reader, Tag, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -99,8 +99,8 @@ impl Manifest {
         self.segments.iter().find(|entry| entry.id == id)
     }
 
-    /// Blobs of a store's list that neither this generation nor a snapshot before it needs: left behind by a commit
-    /// that never finished. The writer may put them into [`Commit::delete`].
+    /// Blobs of a store's list that neither this generation nor a snapshot before it needs: staged for a commit to come,
+    /// or left behind by one that never came. Who knows that nobody is staging may put them into [`Commit::delete`].
     pub fn orphans(&self, list: &[(String, u64)]) -> Vec<String> {
         let known: HashSet<String> =
             self.blobs().map(|b| b.0).chain(self.retired.iter().map(|r| r.name.clone())).collect();
@@ -110,9 +110,10 @@ impl Manifest {
     /// Turns this manifest, a changed copy of `current`, into its successor and returns the commit that makes it so:
     /// the generation is set, blobs that are no longer named are retired, and those retired long enough are deleted.
     ///
-    /// `put` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
+    /// `fresh` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
     /// the caller and `Internal`. If the commit fails, throw this copy away.
-    pub fn commit(&mut self, current: &Manifest, put: Vec<(String, Vec<u8>)>) -> Result<Commit> {
+    pub fn commit(&mut self, current: &Manifest, fresh: impl Into<Fresh>) -> Result<Commit> {
+        let Fresh { put, staged } = fresh.into();
         let docs: u64 = self.segments.iter().map(|segment| u64::from(segment.docs)).sum();
         if docs > u64::from(limits::COLLECTION_DOCS) {
             let message = format!("a collection of {docs} documents; at most {}", limits::COLLECTION_DOCS);
@@ -123,7 +124,8 @@ impl Manifest {
         };
         let (before, after) = (sizes(current), sizes(self));
         let named: BTreeSet<(String, u64)> = after.difference(&before).cloned().collect();
-        let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+        let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64));
+        let given = given.chain(staged.iter().cloned()).collect();
         if let Some((name, bytes)) = named.symmetric_difference(&given).next() {
             return Err(Error::internal(format!("blob {name} of {bytes} bytes is only in the manifest or only put")));
         }
@@ -133,7 +135,7 @@ impl Manifest {
         self.retired = current.retired.iter().cloned().chain(before.difference(&after).map(retired)).collect();
         let delete =
             self.retired.extract_if(.., |blob| blob.since + KEEP <= generation).map(|blob| blob.name).collect();
-        let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, delete };
+        let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, staged, delete };
         commit.check()?;
         Ok(commit)
     }
