@@ -9,6 +9,7 @@ use super::splade::representations;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{graph_job, Graph, Segment};
+use crate::pace::Unpaced;
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Fresh, Manifest, Numbered, SegmentEntry};
 use std::rc::Rc;
@@ -54,6 +55,7 @@ impl Engine {
         if self.check_writable().is_err() {
             return Ok(Maintenance::Nothing);
         }
+        self.complete(services.pacer).await?;
         self.clear_up().await?;
         let snapshot = self.snapshot();
         if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
@@ -71,6 +73,7 @@ impl Engine {
 
     /// Whether [`Engine::maintain`] would find something to do.
     pub async fn is_due(&self) -> Result<bool> {
+        self.complete(&Unpaced).await?;
         let snapshot = self.snapshot();
         let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
         Ok(due || self.is_littered().await || self.is_fit_due(&BACKGROUND).await?)

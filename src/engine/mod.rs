@@ -57,6 +57,7 @@ use crate::search::snapshot::Snapshot;
 use crate::store::{Fresh, Manifest, Numbered, Store, COMMIT_BYTES};
 use crate::text::Analyzer;
 use futures_util::lock::Mutex;
+use load::Depth;
 use pages::PageCache;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -93,16 +94,22 @@ enum Access {
 impl Engine {
     /// Opens a collection, or prepares a new one, which exists from its first commit.
     pub async fn open(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
-        Engine::open_as(Access::ReadWrite, store, wanted).await
+        Engine::open_as(Access::ReadWrite, Depth::All, store, wanted).await
+    }
+
+    /// As [`Engine::open`], so far that words can be searched. The rest, which may be ten times as much, is read by
+    /// [`Engine::complete`], or by the first call that needs it; what of it is broken is not known before.
+    pub async fn open_for_words(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
+        Engine::open_as(Access::ReadWrite, Depth::Words, store, wanted).await
     }
 
     /// Opens a published collection: only what queries need is read, and nothing can be written. `NotFound` if there
     /// is none.
     pub async fn open_remote(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
-        Engine::open_as(Access::Remote, store, wanted).await
+        Engine::open_as(Access::Remote, Depth::All, store, wanted).await
     }
 
-    async fn open_as(access: Access, store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
+    async fn open_as(access: Access, depth: Depth, store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
         let manifest = match store.manifest().await? {
             Some(bytes) => Some(Manifest::decode(&bytes)?),
             None if access == Access::Remote => return Err(Error::not_found("there is no collection")),
@@ -130,7 +137,7 @@ impl Engine {
             swept: Cell::new(false),
             store,
         };
-        engine.adopt(manifest, None, &Unpaced).await?;
+        engine.adopt_to(depth, manifest, None, &Unpaced).await?;
         Ok(engine)
     }
 
@@ -177,6 +184,8 @@ impl Engine {
             self.pages.take();
             self.adopt(manifest, None, pacer).await?;
         }
+        // Who refreshes is about to write, or to wait for a newer generation anyway.
+        self.complete_now(pacer).await?;
         Ok(newer)
     }
 
@@ -215,7 +224,7 @@ impl Engine {
     async fn prepare_to_write(&self) -> Result<()> {
         self.check_writable()?;
         let snapshot = self.snapshot();
-        match snapshot.broken.is_empty() {
+        match snapshot.broken.is_empty() && !snapshot.is_partial() {
             true => Ok(()),
             false => self.adopt((*snapshot.manifest).clone(), None, &Unpaced).await,
         }

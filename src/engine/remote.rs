@@ -129,7 +129,9 @@ impl Engine {
                     let name = view.entry.page_name(page as usize);
                     self.parts(&name, lazy.page(page)?, parts).await.map(drop)
                 })),
-                None if fetches.len() < PAGES_AT_ONCE && self.pages.borrow_mut().get(&(view.entry.id, page)).is_none() => {
+                None if fetches.len() < PAGES_AT_ONCE
+                    && self.pages.borrow_mut().get(&(view.entry.id, page)).is_none() =>
+                {
                     fetches.push(Box::pin(async move {
                         // What cannot be read is met again, and reported, where it is shown.
                         drop(self.fresh_page(&view.entry, &view.segment, page).await);

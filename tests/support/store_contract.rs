@@ -365,8 +365,14 @@ pub async fn a_commit_without_what_was_staged_is_locked_and_changes_nothing(plac
     }
     // Nor does one upon another generation.
     fails(store.commit(commit_staged(2, &[("b", b"22")], &["a"])).await, ErrorKind::Locked);
-    fails(store.commit(Commit { put: named(&[("b", b"22")]), ..commit_staged(1, &[("b", b"22")], &[]) }).await, ErrorKind::Internal);
-    assert_eq!((store.manifest().await.unwrap(), names(&*store).await), (Some(manifest(1, "")), vec!["a".into(), "b".into()]));
+    fails(
+        store.commit(Commit { put: named(&[("b", b"22")]), ..commit_staged(1, &[("b", b"22")], &[]) }).await,
+        ErrorKind::Internal,
+    );
+    assert_eq!(
+        (store.manifest().await.unwrap(), names(&*store).await),
+        (Some(manifest(1, "")), vec!["a".into(), "b".into()])
+    );
     store.commit(commit_staged(1, &[("b", b"22")], &["a"])).await.unwrap();
     assert_eq!((names(&*store).await, store.read("b").await.unwrap()), (vec!["b".to_string()], b"22".to_vec()));
 }
@@ -381,7 +387,10 @@ pub async fn what_is_staged_may_be_staged_anew_and_discarded(place: &dyn Place) 
     fails(store.commit(commit_staged(0, &[("a", b"other"), ("b", &large)], &[])).await, ErrorKind::Locked);
     store.stage(named(&[("b", b"small")])).await.unwrap();
     store.commit(commit_staged(0, &[("a", b"other"), ("b", b"small")], &[])).await.unwrap();
-    assert_eq!((store.read("a").await.unwrap(), store.read("b").await.unwrap()), (b"other".to_vec(), b"small".to_vec()));
+    assert_eq!(
+        (store.read("a").await.unwrap(), store.read("b").await.unwrap()),
+        (b"other".to_vec(), b"small".to_vec())
+    );
     for bad in ["", &"n".repeat(limits::BLOB_NAME_BYTES + 1)] {
         assert!(store.stage(named(&[(bad, b"1")])).await.is_err());
     }
@@ -402,7 +411,10 @@ pub async fn what_a_dead_writer_staged_is_listed_and_can_go(place: &dyn Place) {
     assert_eq!(names(&*next).await, ["a", "b", "c"]);
     // A commit of the same name puts its own bytes there; another removes the rest.
     next.commit(commit(1, &[("c", b"other")], &["b"])).await.unwrap();
-    assert_eq!((names(&*next).await, next.read("c").await.unwrap()), (vec!["a".to_string(), "c".into()], b"other".to_vec()));
+    assert_eq!(
+        (names(&*next).await, next.read("c").await.unwrap()),
+        (vec!["a".to_string(), "c".into()], b"other".to_vec())
+    );
     fails(next.read("b").await, ErrorKind::NotFound);
 }
 
@@ -413,7 +425,9 @@ pub async fn parts_of_large_blobs_are_read_however_they_came(place: &dyn Place) 
     let staged = vec![("two".to_string(), two.len() as u64)];
     store.commit(Commit { staged, ..commit(0, &[("one", &one)], &[]) }).await.unwrap();
     for (name, blob) in [("one", &one), ("two", &two)] {
-        for range in [0..0, 0..1, 262_143..262_145, 262_144..524_288, 100..1_400_000, 1_499_999..1_500_000, 0..1_500_000] {
+        for range in
+            [0..0, 0..1, 262_143..262_145, 262_144..524_288, 100..1_400_000, 1_499_999..1_500_000, 0..1_500_000]
+        {
             let expected = &blob[range.start as usize..range.end as usize];
             assert!(store.read_range(name, range.clone()).await.unwrap() == expected, "{name} {range:?}");
         }
