@@ -154,7 +154,7 @@ impl Engine {
         }
         let graph = match same_vectors.filter(|view| view.entry.graph == entry.graph) {
             Some(view) => view.graph.clone(),
-            None => degraded(self.graph(&segment, entry).await, report)?.flatten(),
+            None => degraded(self.graph(&segment, entry, pacer).await, report)?.flatten(),
         };
         Ok(View::new(segment, graph, entry))
     }
@@ -192,13 +192,13 @@ impl Engine {
         Ok(segment)
     }
 
-    async fn graph(&self, segment: &Segment, entry: &SegmentEntry) -> Result<Option<Rc<Graph>>> {
+    async fn graph(&self, segment: &Segment, entry: &SegmentEntry, pacer: &dyn Pacer) -> Result<Option<Rc<Graph>>> {
         let (Some(name), Some(graph)) = (entry.graph_name(), entry.graph) else { return Ok(None) };
         if segment.config().vectors.is_none() {
             return Ok(None);
         }
         let bytes = self.blob(&name, &graph.blob).await?;
-        Graph::open(&bytes, segment).map(|graph| Some(Rc::new(graph)))
+        Graph::open_paced(&bytes, segment, pacer).await.map(|graph| Some(Rc::new(graph)))
     }
 
     /// Only the head of the segment is read.
