@@ -276,7 +276,7 @@ impl Engine {
         if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id && entry.graph == lost) {
             entry.graph = Some(Numbered { number: snapshot.manifest.generation + 1, blob: Blob::of(&bytes)? });
             let put = entry.graph_name().map(|name| (name, bytes));
-            self.commit(&snapshot, manifest, put.into_iter().collect(), None).await?;
+            self.commit(&snapshot, manifest, Vec::from_iter(put), None).await?;
         }
         (services.progress)(Progress { phase: Phase::Graph, done: total, total, committed: 0 });
         Ok(Maintenance::BuiltGraph)

@@ -84,7 +84,9 @@ impl MemoryStore {
             return Err(lost(name));
         }
         let named = commit.put.iter().map(|(name, _)| name).chain(commit.staged.iter().map(|(name, _)| name));
-        named.chain(&commit.delete).for_each(|name| drop(state.staged.remove(name)));
+        for name in named.chain(&commit.delete) {
+            state.staged.remove(name);
+        }
         state.blobs.extend(commit.put);
         commit.delete.iter().for_each(|name| drop(state.blobs.remove(name)));
         state.generation = commit.generation;
