@@ -43,6 +43,8 @@ pub enum Maintenance {
     Encoded,
     /// Vectors were turned.
     Rotated,
+    /// Blobs that no reader needs any more were deleted.
+    Deleted,
     /// There was nothing to do.
     Nothing,
 }
@@ -62,6 +64,9 @@ impl Engine {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
         }
+        if self.delete_overdue().await? {
+            return Ok(Maintenance::Deleted);
+        }
         if self.make_up_splade(services).await? {
             return Ok(Maintenance::Encoded);
         }
@@ -76,6 +81,7 @@ impl Engine {
         self.complete(&Unpaced).await?;
         let snapshot = self.snapshot();
         let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
+        let due = due || snapshot.manifest.has_overdue();
         Ok(due || self.is_littered().await || self.is_fit_due(&BACKGROUND).await?)
     }
 

@@ -6,6 +6,7 @@
 use super::Engine;
 use crate::error::Result;
 use crate::pace::{Pacer, Unpaced};
+use crate::store::manifest::DELETED_AT_ONCE;
 use crate::store::{Manifest, Named, COMMIT_BYTES};
 
 impl Engine {
@@ -54,14 +55,28 @@ impl Engine {
             return Ok(());
         }
         let _writer = self.writer.lock().await;
-        let snapshot = self.snapshot();
-        let mut manifest = (*snapshot.manifest).clone();
-        let mut commit = manifest.commit(&snapshot.manifest, Vec::new())?;
-        // By a commit, so that it fails if somebody else's has named one of them meanwhile.
-        commit.delete.extend(snapshot.manifest.orphans(&self.store.list().await?));
-        self.store.commit(commit).await?;
+        let orphans = self.snapshot().manifest.orphans(&self.store.list().await?);
+        for some in orphans.chunks(DELETED_AT_ONCE) {
+            let snapshot = self.snapshot();
+            let mut manifest = (*snapshot.manifest).clone();
+            // By a commit, so that it fails if somebody else's has named one of them meanwhile.
+            let mut commit = manifest.commit(&snapshot.manifest, Vec::new())?;
+            commit.delete.extend_from_slice(some);
+            self.store.commit(commit).await?;
+            self.adopt(manifest, None, &Unpaced).await?;
+        }
         self.swept.set(true);
-        self.adopt(manifest, None, &Unpaced).await
+        Ok(())
+    }
+
+    /// Deletes some of what was retired long ago and commits have not come to yet. True if there was any.
+    pub(super) async fn delete_overdue(&self) -> Result<bool> {
+        if !self.snapshot().manifest.has_overdue() {
+            return Ok(false);
+        }
+        let _writer = self.writer.lock().await;
+        let snapshot = self.snapshot();
+        self.commit(&snapshot, (*snapshot.manifest).clone(), Vec::new(), None).await.map(|()| true)
     }
 
     /// Whether there are blobs that nobody names. Once there are none, it is not asked again. If they cannot be listed

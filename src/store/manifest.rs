@@ -35,6 +35,10 @@ const RETIRED: Tag = *b"RETD";
 /// snapshot finds its pages until it has heard of the new one.
 pub const KEEP: u64 = 2;
 
+/// Blobs that one commit deletes at most, so that it stays short: a merge retires hundreds. The others go with the
+/// commits after it; a commit of staged blobs, which are many as well, deletes none.
+pub const DELETED_AT_ONCE: usize = 32;
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// Counts commits; 0 is the empty collection that was never committed.
@@ -99,6 +103,11 @@ impl Manifest {
         self.segments.iter().find(|entry| entry.id == id)
     }
 
+    /// Whether there are blobs to delete that commits so far have not come to.
+    pub fn has_overdue(&self) -> bool {
+        self.retired.iter().any(|blob| blob.since + KEEP <= self.generation)
+    }
+
     /// Blobs of a store's list that neither this generation nor a snapshot before it needs: staged for a commit to come,
     /// or left behind by one that never came. Who knows that nobody is staging may put them into [`Commit::delete`].
     pub fn orphans(&self, list: &[(String, u64)]) -> Vec<String> {
@@ -108,7 +117,8 @@ impl Manifest {
     }
 
     /// Turns this manifest, a changed copy of `current`, into its successor and returns the commit that makes it so:
-    /// the generation is set, blobs that are no longer named are retired, and those retired long enough are deleted.
+    /// the generation is set, blobs that are no longer named are retired, and some of those retired long enough are
+    /// deleted.
     ///
     /// `fresh` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
     /// the caller and `Internal`. If the commit fails, throw this copy away.
@@ -133,8 +143,9 @@ impl Manifest {
         let retired = |(name, _): &(String, u64)| Retired { name: name.clone(), since: generation };
         self.generation = generation;
         self.retired = current.retired.iter().cloned().chain(before.difference(&after).map(retired)).collect();
-        let delete =
-            self.retired.extract_if(.., |blob| blob.since + KEEP <= generation).map(|blob| blob.name).collect();
+        let most = if staged.is_empty() { DELETED_AT_ONCE } else { 0 };
+        let due = self.retired.extract_if(.., |blob| blob.since + KEEP <= generation);
+        let delete = due.take(most).map(|blob| blob.name).collect();
         let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, staged, delete };
         commit.check()?;
         Ok(commit)

@@ -131,7 +131,7 @@ pub trait Store {
     /// error.
     fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>>;
 
-    /// Takes the commit, or nothing of it. What it deletes may go a moment later, or, if the process dies, stay behind.
+    /// Takes the commit, or nothing of it.
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>>;
 
     /// Every blob with its size in bytes, by ascending name; also those that no manifest names.

@@ -9,8 +9,8 @@
 //! Databases of version 1 have no `pieces`, and all blobs whole; opening them adds the store.
 //!
 //! A read waits for every transaction that was begun before and writes to the same store, until the disk has it. So
-//! what is staged goes into small transactions, the commit of what was staged writes neither to `blobs` nor to `pieces`,
-//! and where much is deleted it is deleted afterwards, a few blobs at a time.
+//! what is staged goes into small transactions, and the commit of what was staged writes neither to `blobs` nor to
+//! `pieces`.
 //!
 //! A transaction ends by itself as soon as control returns to the browser and no request is pending. So nothing is
 //! ever awaited inside one: all requests are made in one turn, and only their outcome is waited for.
@@ -25,6 +25,7 @@ pub use collections::{destroy, list};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::pace::LocalFuture;
+use crate::store::manifest::DELETED_AT_ONCE;
 use crate::store::{closed, conflict, lost, missing, names, part, Commit, Named, Store};
 use connection::{answer, listen, Connection, Failure, Mode};
 use event::{Events, Listener};
@@ -43,9 +44,6 @@ const PIECES: &str = "pieces";
 const STORES: &[&str] = &[BLOBS, SIZES, META, PIECES];
 const GENERATION: &str = "generation";
 const MANIFEST: &str = "manifest";
-
-/// Blobs that one transaction deletes.
-const DELETED_AT_ONCE: usize = 16;
 
 /// Atomic; durable as far as the browser keeps its word on `durability: "strict"`. The browser may evict the whole
 /// origin: then the collection is empty, never half. A lost connection is opened again once a call. Other tabs may
@@ -132,28 +130,19 @@ impl IndexedDbStore {
         }
     }
 
-    async fn apply(&self, mut commit: Commit) -> Result<()> {
+    async fn apply(&self, commit: Commit) -> Result<()> {
         commit.check()?;
-        let afterwards = match commit.delete.len() > DELETED_AT_ONCE || !commit.staged.is_empty() {
-            true => std::mem::take(&mut commit.delete),
-            false => Vec::new(),
-        };
         let commit = Rc::new(commit);
         let (done, again) = self.retrying(async |connection: &Connection| attempt(connection, &commit).await).await;
         match done {
             // The first attempt may have succeeded without our hearing of it.
             Err(error) if error.kind == ErrorKind::Locked && again => match self.current().await? {
-                Some(manifest) if manifest == commit.manifest => {}
-                _ => return Err(error),
+                Some(manifest) if manifest == commit.manifest => Ok(()),
+                _ => Err(error),
             },
-            Err(error) if error.kind == ErrorKind::QuotaExceeded => {
-                return Err(error.within(no_room(commit.bytes()).await));
-            }
-            done => done?,
+            Err(error) if error.kind == ErrorKind::QuotaExceeded => Err(error.within(no_room(commit.bytes()).await)),
+            done => done,
         }
-        // The commit stands; a blob that stays behind is an orphan.
-        drop(self.remove(&afterwards).await);
-        Ok(())
     }
 
     async fn put_aside(&self, blobs: Vec<Named>) -> Result<()> {
