@@ -82,6 +82,7 @@ fn a_large_file_goes_into_the_store_bit_by_bit_and_is_seen_at_the_end() {
     drop(importer);
     let engine = open(store.handle());
     add(&engine, vec![document(1, 1, 10)]);
+    Host::new().run(async |services| engine.maintain(services).await).unwrap();
     let report = Host::new().run(async |services| engine.verify(services).await).unwrap();
     assert!(report.ok && report.orphans == 0 && report.documents == 1, "{report:?}");
 }

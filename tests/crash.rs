@@ -1,5 +1,5 @@
 //! The engine dies at every call to its store in turn, in the middle of adding, replacing, deleting, changing metadata,
-//! merging, building a graph and changing the model. What is left is exactly what was there after some commit: the last
+//! merging, turning vectors, building a graph and changing the model, with every kind of blob that there is. What is left is exactly what was there after some commit: the last
 //! that was acknowledged, or the next. And the next writer goes on from there.
 #![cfg(not(target_arch = "wasm32"))]
 
@@ -16,20 +16,21 @@ mod library;
 use faulty::{Fault, Faulty};
 use host::{Host, WordHashes};
 use library::{answer, document};
-use nearfield::engine::{Engine, GraphPolicy, Maintenance, Reembedding, VectorSettings, Wanted};
+use nearfield::engine::{Engine, GraphPolicy, Levels, Maintenance, Reembedding, VectorSettings, Wanted};
 use nearfield::index::MetaValue;
 use nearfield::pace::{LocalFuture, Unpaced};
-use nearfield::store::{Commit, MemoryStore, Store};
+use nearfield::store::{Commit, MemoryStore, Named, Store};
 use nearfield::{ErrorKind, Result};
 use pollster::block_on;
 use serde_json::json;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 async fn open(store: Box<dyn Store>) -> Result<Engine> {
     let vectors = VectorSettings { index: GraphPolicy::Hnsw, ..VectorSettings::default() };
-    Engine::open(store, Wanted { vectors: Some(vectors), ..Wanted::default() }).await
+    let levels = Levels { sentences: true, ..Levels::default() };
+    Engine::open(store, Wanted { vectors: Some(vectors), levels: Some(levels), ..Wanted::default() }).await
 }
 
 fn host(model: &str) -> Host {
@@ -61,6 +62,10 @@ fn work(store: Box<dyn Store>, acknowledged: &mut u64) -> Result<()> {
             host(&model).run(async |services| engine.compact(services).await)?;
             *acknowledged = engine.stats().generation;
         }
+        if round == 6 && engine.stats().pending.is_none() {
+            host(&model).run(async |services| engine.fit(services).await)?;
+            *acknowledged = engine.stats().generation;
+        }
         if round == 8 {
             // Another model: the rest of the work is done with the old one until it is all there.
             for _ in 0..3 {
@@ -87,20 +92,37 @@ fn state(store: &MemoryStore) -> (u64, String) {
     }
     if stats.documents > 0 {
         seen.push(answer(&engine, "harbour kettle", json!({ "mode": "sparse", "k": 50 })).unwrap());
+        seen.push(answer(&engine, "lantern", json!({ "mode": "splade", "k": 50 })).unwrap());
+    }
+    if stats.embedder.is_some_and(|embedder| embedder.digest == "a") {
+        for level in ["chunk", "sentence"] {
+            let options = json!({ "mode": "dense", "vectors": "flat", "level": level, "k": 50 });
+            seen.push(answer(&engine, "copper oven", options).unwrap());
+        }
     }
     (stats.generation, seen.join("\n"))
+}
+
+/// What an undisturbed run was like.
+#[derive(Default)]
+struct Run {
+    /// What the collection is after each commit.
+    history: RefCell<BTreeMap<u64, String>>,
+    /// Names of all blobs that there ever were.
+    names: RefCell<BTreeSet<String>>,
+    calls: Cell<u64>,
+    staged: Cell<u64>,
 }
 
 /// A store that looks at the collection after each commit, and counts calls.
 struct Watched {
     inner: MemoryStore,
-    history: Rc<RefCell<BTreeMap<u64, String>>>,
-    calls: Rc<Cell<u64>>,
+    run: Rc<Run>,
 }
 
 impl Watched {
     fn count<T>(&self, call: T) -> T {
-        self.calls.set(self.calls.get() + 1);
+        self.run.calls.set(self.run.calls.get() + 1);
         call
     }
 }
@@ -114,11 +136,21 @@ impl Store for Watched {
         self.count(self.inner.read(name))
     }
 
+    fn stage(&self, blobs: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        self.run.staged.set(self.run.staged.get() + 1);
+        self.count(self.inner.stage(blobs))
+    }
+
+    fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        self.count(self.inner.discard(names))
+    }
+
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {
         Box::pin(async move {
             self.count(self.inner.commit(commit)).await?;
             let (generation, seen) = state(&self.inner);
-            self.history.borrow_mut().insert(generation, seen);
+            self.run.history.borrow_mut().insert(generation, seen);
+            self.run.names.borrow_mut().extend(self.inner.list().await?.into_iter().map(|(name, _)| name));
             Ok(())
         })
     }
@@ -136,18 +168,20 @@ impl Store for Watched {
     }
 }
 
-/// What the collection is after each commit of the undisturbed work, and the number of calls that this takes.
-fn history() -> (BTreeMap<u64, String>, u64) {
-    let (history, calls, inner) = (Rc::default(), Rc::default(), MemoryStore::new());
-    let watched = Watched { inner: inner.handle(), history: Rc::clone(&history), calls: Rc::clone(&calls) };
-    history.borrow_mut().insert(0, state(&inner).1);
-    work(Box::new(watched), &mut 0).unwrap();
-    (history.take(), calls.get())
+fn undisturbed() -> Rc<Run> {
+    let (run, inner) = (Rc::<Run>::default(), MemoryStore::new());
+    run.history.borrow_mut().insert(0, state(&inner).1);
+    work(Box::new(Watched { inner: inner.handle(), run: Rc::clone(&run) }), &mut 0).unwrap();
+    run
 }
 
 #[test]
 fn after_a_crash_at_any_point_the_state_is_one_that_was_committed() {
-    let (history, calls) = history();
+    let run = undisturbed();
+    let (history, calls, staged) = (run.history.take(), run.calls.get(), run.staged.get());
+    for kind in ["-t0-", "-v", "-g", "-p", "-splade-", "all-rotation-"] {
+        assert!(run.names.borrow().iter().any(|name| name.contains(kind)), "no blob {kind}");
+    }
     let (mut points, mut other) = (0u64, 0u64);
     for fault in [Fault::DiesBefore, Fault::DiesAfter, Fault::Refused(ErrorKind::QuotaExceeded), Fault::Torn] {
         for at in 0..calls {
@@ -169,10 +203,10 @@ fn after_a_crash_at_any_point_the_state_is_one_that_was_committed() {
         }
     }
     println!(
-        "harness: crash points: {points} over {} generations, states other than before or after: {other}",
+        "harness: crash points: {points} over {} generations, {staged} stagings, states other than before or after: {other}",
         history.len()
     );
-    assert!(points >= 500 && history.len() > 40, "{points} {}", history.len());
+    assert!(points >= 500 && history.len() > 40 && staged >= 4, "{points} {} {staged}", history.len());
     assert_eq!(other, 0);
 }
 

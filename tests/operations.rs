@@ -1,4 +1,5 @@
-//! Twenty thousand random operations on a collection and on a map: both always hold the same.
+//! Twenty thousand random operations on a collection and on a map: both always hold the same. The collection has
+//! sentences, weighted terms, and from time to time turned vectors.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[path = "support/host.rs"]
@@ -9,8 +10,8 @@ mod host;
 mod library;
 
 use host::{Host, WordHashes};
-use library::{document, open, Random};
-use nearfield::engine::{Engine, ListOptions, Reembedding};
+use library::{document, Random};
+use nearfield::engine::{Engine, Levels, ListOptions, Prefixes, Reembedding, Wanted};
 use nearfield::index::{Document, MetaValue};
 use nearfield::pace::Unpaced;
 use nearfield::store::MemoryStore;
@@ -20,6 +21,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 const IDS: usize = 120;
 
+fn open(store: MemoryStore) -> Engine {
+    let levels = Levels { sentences: true, ..Levels::default() };
+    block_on(Engine::open(Box::new(store), Wanted { levels: Some(levels), ..Wanted::default() })).unwrap()
+}
+
 /// A collection and what it must hold.
 struct Pair {
     store: MemoryStore,
@@ -28,6 +34,9 @@ struct Pair {
     documents: BTreeMap<String, Document>,
     edition: u64,
     mismatches: u64,
+    /// Searches among turned vectors, and among weighted terms.
+    turned: u64,
+    weighted: u64,
 }
 
 impl Pair {
@@ -71,12 +80,14 @@ impl Pair {
                 let known = self.documents.get(&id).map(|known| (known.text.clone(), known.meta.clone()));
                 self.expect(found == known, "get");
             }
-            65..80 => self.search_word(random),
+            65..75 => self.search_word(random),
+            75..80 => self.search_weighted(random),
             80..86 => self.search_shelf(random),
             86..88 => self.list(random),
             88..94 => drop(self.host().run(async |services| self.engine.maintain(services).await).unwrap()),
             94 => self.host().run(async |services| self.engine.compact(services).await).unwrap(),
             95..97 => self.reembed(random),
+            97 => self.fit(),
             _ => self.engine = open(self.store.handle()),
         }
     }
@@ -99,6 +110,30 @@ impl Pair {
         self.expect(found == known, word);
     }
 
+    /// Every document with a word that begins as this one does, since that is what words stand for.
+    fn search_weighted(&mut self, random: &mut Random) {
+        if self.documents.is_empty() {
+            return;
+        }
+        let word = random.word();
+        let found = self.ids(word, json!({ "mode": "splade", "k": IDS, "depth": 10_000 }));
+        let holds = |known: &&Document| {
+            let text = format!("{} {}", known.title.as_deref().unwrap_or_default(), known.text).to_lowercase();
+            text.split(|c: char| !c.is_alphanumeric()).any(|other| other.starts_with(&word[..2]))
+        };
+        let known: BTreeSet<String> = self.documents.values().filter(holds).map(|known| known.id.clone()).collect();
+        self.expect(found == known, &format!("weighted {word}"));
+        self.weighted += 1;
+    }
+
+    /// Turning the vectors changes no answer; without any, or while others are made, it is refused.
+    fn fit(&mut self) {
+        let stats = self.engine.stats();
+        let possible = stats.embedder.is_some() && stats.pending.is_none() && !stats.segments.is_empty();
+        let fitted = self.host().run(async |services| self.engine.fit(services).await);
+        self.expect(fitted.is_ok() == possible || self.documents.is_empty(), &format!("fit: {fitted:?}"));
+    }
+
     /// Every document of a shelf: the vector leg ranks all of them.
     fn search_shelf(&mut self, random: &mut Random) {
         let shelf = random.below(7) as f64;
@@ -106,6 +141,7 @@ impl Pair {
             return;
         }
         let on = |known: &&Document| known.meta.get("shelf") == Some(&MetaValue::Number(shelf));
+        self.turned += u64::from(self.engine.stats().prefixes == Some(Prefixes::Pca));
         let options = json!({ "mode": "dense", "k": IDS, "depth": 10_000, "filter": { "shelf": shelf } });
         let found = self.ids("harbour", options);
         let known: BTreeSet<String> = self.documents.values().filter(on).map(|known| known.id.clone()).collect();
@@ -148,11 +184,20 @@ impl Pair {
 #[test]
 fn a_collection_is_a_map_that_can_be_searched() {
     let steps = if std::env::var_os("NEARFIELD_LONG").is_some() { 200_000 } else { 20_000 };
-    let (mut done, mut mismatches) = (0, 0);
+    let (mut done, mut mismatches, mut turned, mut weighted) = (0, 0, 0, 0);
     for seed in 0..10 {
         let store = MemoryStore::new();
         let engine = open(store.handle());
-        let mut pair = Pair { store, engine, model: "a", documents: BTreeMap::new(), edition: 0, mismatches: 0 };
+        let mut pair = Pair {
+            store,
+            engine,
+            model: "a",
+            documents: BTreeMap::new(),
+            edition: 0,
+            mismatches: 0,
+            turned: 0,
+            weighted: 0,
+        };
         let mut random = Random(seed);
         for _ in 0..steps / 10 {
             pair.step(&mut random);
@@ -163,7 +208,12 @@ fn a_collection_is_a_map_that_can_be_searched() {
         let report = pair.host().run(async |services| pair.engine.verify(services).await).unwrap();
         pair.expect(report.ok && report.documents == pair.documents.len(), "verify");
         mismatches += pair.mismatches;
+        (turned, weighted) = (turned + pair.turned, weighted + pair.weighted);
     }
-    println!("harness: random operations: {done}, mismatches: {mismatches}");
+    println!(
+        "harness: random operations: {done}, {turned} searches among turned vectors, {weighted} among weighted terms, \
+         mismatches: {mismatches}"
+    );
     assert_eq!((done, mismatches), (steps, 0));
+    assert!(turned >= 100 && weighted >= 100, "{turned} {weighted}");
 }

@@ -13,7 +13,7 @@ use host::Host;
 use library::{add, answer, document, open, questions};
 use nearfield::engine::{Engine, Maintenance, Wanted};
 use nearfield::pace::LocalFuture;
-use nearfield::store::{Commit, MemoryStore, Store};
+use nearfield::store::{Commit, MemoryStore, Named, Store};
 use nearfield::{Error, ErrorKind, Result};
 use pollster::block_on;
 use serde_json::json;
@@ -66,6 +66,14 @@ impl Store for Site {
     fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
         let read = block_on(self.served.borrow().read_range(name, range));
         Box::pin(async move { self.counted(read) })
+    }
+
+    fn stage(&self, _: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        Box::pin(async { Err(Error::unsupported("a server of files")) })
+    }
+
+    fn discard<'a>(&'a self, _: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        Box::pin(async { Err(Error::unsupported("a server of files")) })
     }
 
     fn commit(&self, _: Commit) -> LocalFuture<'_, Result<()>> {

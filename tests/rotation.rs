@@ -11,7 +11,7 @@ use nearfield::engine::{Engine, Incoming, Maintenance, Prefixes, Reembedding, Ro
 use nearfield::error::ErrorKind;
 use nearfield::index::{Document, Storage};
 use nearfield::pace::Unpaced;
-use nearfield::store::{Commit, MemoryStore, Store};
+use nearfield::store::{Commit, MemoryStore, Named, Store};
 use pollster::block_on;
 use serde_json::json;
 use std::cell::Cell;
@@ -57,6 +57,10 @@ fn nearest(engine: &Engine, query: &str, options: serde_json::Value) -> Vec<(Str
     let options = serde_json::from_value(all).unwrap();
     let found = Host::new().run(async |services| engine.search(query, options, services).await).unwrap();
     found.hits.into_iter().map(|hit| (hit.id, hit.score)).collect()
+}
+
+fn first_commit(manifest: Vec<u8>, put: Vec<Named>) -> Commit {
+    Commit { expected: 0, generation: 1, manifest, put, staged: vec![], delete: vec![] }
 }
 
 /// The scores of the nearest are within `tolerance`.
@@ -240,8 +244,7 @@ fn a_lost_rotation_costs_the_vectors_until_they_are_made_anew() {
     });
     let (put, copy) =
         (blobs.collect(), nearfield::store::Manifest { generation: 1, retired: vec![], ..(*manifest).clone() });
-    let commit = Commit { expected: 0, generation: 1, manifest: copy.encode().unwrap(), put, delete: Vec::new() };
-    block_on(damaged.commit(commit)).unwrap();
+    block_on(damaged.commit(first_commit(copy.encode().unwrap(), put))).unwrap();
 
     let engine = open_with(&damaged, Storage::F32, RotationPolicy::None);
     let hybrid = |engine: &Engine| {
@@ -274,8 +277,7 @@ fn what_was_lost_of_a_turned_collection_comes_back_turned() {
     copy.segments[0].vectors = None;
     let put = copy.blobs().map(|(blob, _)| (blob.clone(), block_on(store.read(&blob)).unwrap())).collect();
     let partial = MemoryStore::new();
-    let manifest = copy.encode().unwrap();
-    block_on(partial.commit(Commit { expected: 0, generation: 1, manifest, put, delete: Vec::new() })).unwrap();
+    block_on(partial.commit(first_commit(copy.encode().unwrap(), put))).unwrap();
     let engine = open_with(&partial, Storage::F32, RotationPolicy::None);
     let refused = Host::new().run(async |services| engine.fit(services).await).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::Corrupt);

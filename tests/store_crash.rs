@@ -6,7 +6,9 @@
 mod faulty;
 
 use faulty::{Fault, Faulty};
-use nearfield::store::{Blob, BlobKind, Manifest, MemoryStore, Numbered, SegmentEntry, Store, Tombstones};
+use nearfield::store::{
+    Blob, BlobKind, Fresh, Manifest, MemoryStore, Named, Numbered, SegmentEntry, Store, Tombstones,
+};
 use nearfield::{Error, ErrorKind, Result};
 use pollster::block_on;
 use std::collections::HashMap;
@@ -53,10 +55,23 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
         }
         let known: HashMap<_, _> = current.blobs().collect();
         let new = next.blobs().filter(|(name, _)| !known.contains_key(name));
-        let put = new.map(|(name, blob)| (name.clone(), content(&name, blob.bytes))).collect();
-        let mut commit = next.commit(&current, put)?;
+        let blobs: Vec<Named> = new.map(|(name, blob)| (name.clone(), content(&name, blob.bytes))).collect();
+        let mut commit = match round % 5 {
+            // A merge is staged, blob by blob, and on its way some of it is thought better of.
+            4 => {
+                let staged = blobs.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+                for blob in &blobs {
+                    store.stage(vec![blob.clone()]).await?;
+                }
+                store.discard(&[blobs[0].0.clone()]).await?;
+                store.stage(blobs[..1].to_vec()).await?;
+                next.commit(&current, Fresh { put: Vec::new(), staged })?
+            }
+            _ => next.commit(&current, blobs)?,
+        };
         if round == 0 {
             commit.delete.extend(orphans.iter().filter(|name| commit.put.iter().all(|put| put.0 != **name)).cloned());
+            assert!(commit.staged.is_empty());
         }
         store.commit(commit).await?;
         *acknowledged = next.generation;

@@ -73,6 +73,66 @@ export function newerVersion(name) {
         request.onerror = reject;
     });
 }
+// A database as version 1 laid it out: every blob whole.
+export function versionOne(name, manifest, blob) {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(name, 1);
+        request.onupgradeneeded = () => ["blobs", "sizes", "meta"].forEach((store) => request.result.createObjectStore(store));
+        request.onerror = reject;
+        request.onsuccess = () => {
+            const transaction = request.result.transaction(["blobs", "sizes", "meta"], "readwrite");
+            const put = (store, value, key) => transaction.objectStore(store).put(value, key);
+            put("blobs", blob, "old");
+            put("sizes", blob.length, "old");
+            put("meta", manifest, "manifest");
+            put("meta", 1, "generation");
+            transaction.oncomplete = () => { request.result.close(); resolve(); };
+        };
+    });
+}
+// Damages the second piece of blob "a", or its number of bytes.
+export function spoil(name, how) {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(name);
+        request.onerror = reject;
+        request.onsuccess = () => {
+            const transaction = request.result.transaction(["blobs", "pieces"], "readwrite");
+            const pieces = transaction.objectStore("pieces");
+            if (how === "cut") pieces.put(new Uint8Array(1000), ["a", 1]);
+            if (how === "other") pieces.put("no bytes", ["a", 1]);
+            if (how === "gone") pieces.delete(["a", 1]);
+            if (how === "endless") transaction.objectStore("blobs").put(1e18, "a");
+            transaction.oncomplete = () => { request.result.close(); resolve(); };
+        };
+    });
+}
+// Keys of an object store, as JSON.
+export function keysOf(name, store) {
+    return new Promise((resolve, reject) => {
+        const request = indexedDB.open(name);
+        request.onerror = reject;
+        request.onsuccess = () => {
+            const keys = request.result.transaction(store).objectStore(store).getAllKeys();
+            keys.onsuccess = () => { request.result.close(); resolve(JSON.stringify(keys.result)); };
+        };
+    });
+}
+// Counts what each transaction is given to write, and can let one `put` fail.
+export class Meter {
+    constructor(failing, name) {
+        const put = this.put = IDBObjectStore.prototype.put;
+        const written = this.written = new Map();
+        let calls = 0;
+        IDBObjectStore.prototype.put = function (...args) {
+            if (++calls === failing) throw new DOMException("made up", name);
+            written.set(this.transaction, (written.get(this.transaction) ?? 0) + (args[0].byteLength ?? 0));
+            return put.apply(this, args);
+        };
+    }
+    transactions() { return this.written.size; }
+    largest() { return Math.max(...this.written.values()); }
+    undo() { IDBObjectStore.prototype.put = this.put; }
+}
 // A connection that ignores every request to close, as a frozen tab would.
 export function stubborn(name) {
     return new Promise((resolve, reject) => {
@@ -98,6 +158,21 @@ extern "C" {
     fn without_indexed_db(how: &str) -> js_sys::Function;
     #[wasm_bindgen(js_name = newerVersion, catch)]
     async fn newer_version(name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = versionOne, catch)]
+    async fn version_one(name: &str, manifest: &[u8], blob: &[u8]) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(catch)]
+    async fn spoil(name: &str, how: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(js_name = keysOf, catch)]
+    async fn keys_of(name: &str, store: &str) -> Result<JsValue, JsValue>;
+    type Meter;
+    #[wasm_bindgen(constructor)]
+    fn new(failing: u32, name: &str) -> Meter;
+    #[wasm_bindgen(method)]
+    fn transactions(this: &Meter) -> u32;
+    #[wasm_bindgen(method)]
+    fn largest(this: &Meter) -> f64;
+    #[wasm_bindgen(method)]
+    fn undo(this: &Meter);
     #[wasm_bindgen(catch)]
     async fn stubborn(name: &str) -> Result<JsValue, JsValue>;
 }
@@ -110,7 +185,7 @@ fn commit(expected: u64, put: &[&str]) -> Commit {
     let generation = expected + 1;
     let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
     let put = put.iter().map(|name| (name.to_string(), name.as_bytes().to_vec())).collect();
-    Commit { expected, generation, manifest, put, delete: vec![] }
+    Commit { expected, generation, manifest, put, staged: vec![], delete: vec![] }
 }
 
 #[wasm_bindgen_test]
@@ -120,7 +195,115 @@ async fn a_commit_is_one_strict_transaction() {
     let trap = Trap::new("IDBDatabase", "transaction", 0, "");
     store.commit(commit(0, &["a", "b"])).await.unwrap();
     trap.undo();
-    assert_eq!(trap.log(), r#"[["blobs","sizes","meta"],"readwrite",{"durability":"strict"}]"#);
+    assert_eq!(trap.log(), r#"[["blobs","sizes","meta","pieces"],"readwrite",{"durability":"strict"}]"#);
+    store.destroy().await.unwrap();
+}
+
+/// The blobs of a large segment: two of many pieces, and pages.
+fn large() -> Vec<(String, Vec<u8>)> {
+    let pages = (0..40).map(|page| (format!("page-{page}"), vec![page as u8; 65_000]));
+    [("main".to_owned(), vec![1; 5_000_000]), ("vectors".to_owned(), vec![2; 3_000_000])]
+        .into_iter()
+        .chain(pages)
+        .collect()
+}
+
+fn commit_of(expected: u64, blobs: &[(String, Vec<u8>)]) -> Commit {
+    let staged = blobs.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+    Commit { staged, ..commit(expected, &[]) }
+}
+
+#[wasm_bindgen_test]
+async fn what_is_large_is_staged_bit_by_bit_and_its_commit_keeps_readers_of_blobs_free() {
+    destroy("bits").await.unwrap();
+    let store = IndexedDbStore::open("bits").await.unwrap();
+    store.commit(commit(0, &["a"])).await.unwrap();
+    let blobs = large();
+    let meter = Meter::new(0, "");
+    let trap = Trap::new("IDBDatabase", "transaction", 0, "");
+    store.stage(blobs.clone()).await.unwrap();
+    trap.undo();
+    meter.undo();
+    assert!(meter.largest() <= 262_144.0, "{} bytes in one transaction", meter.largest());
+    assert!(meter.transactions() >= 40, "{}", meter.transactions());
+    assert!(trap.log().lines().all(|made| made.ends_with(r#""readwrite",{"durability":"strict"}]"#)), "{}", trap.log());
+    let trap = Trap::new("IDBDatabase", "transaction", 0, "");
+    store.commit(commit_of(1, &blobs)).await.unwrap();
+    trap.undo();
+    assert_eq!(trap.log(), r#"[["sizes","meta"],"readwrite",{"durability":"strict"}]"#);
+    for (name, bytes) in &blobs {
+        assert!(store.read(name).await.unwrap() == *bytes, "{name}");
+    }
+    // Gone, they leave nothing.
+    let delete = blobs.iter().map(|(name, _)| name.clone()).collect();
+    store.commit(Commit { delete, ..commit(2, &["b"]) }).await.unwrap();
+    assert_eq!(keys_of("nearfield:bits", "pieces").await.unwrap().as_string().unwrap(), "[]");
+    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1), ("b".to_string(), 1)]);
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_staging_that_ends_anywhere_can_be_discarded_and_begun_again() {
+    destroy("ends").await.unwrap();
+    let store = IndexedDbStore::open("ends").await.unwrap();
+    store.commit(commit(0, &["a"])).await.unwrap();
+    let blobs = large();
+    let names: Vec<String> = blobs.iter().map(|(name, _)| name.clone()).collect();
+    for failing in [1, 2, 3, 20, 24, 60, 100] {
+        let meter = Meter::new(failing, "QuotaExceededError");
+        let error = store.stage(blobs.clone()).await.unwrap_err();
+        meter.undo();
+        assert_eq!(error.kind, ErrorKind::QuotaExceeded, "{error}");
+        assert!(error.context.contains("no room for 10.6 MB"), "{error}");
+        // Whatever was written is listed; what is not whole cannot be committed.
+        let listed = store.list().await.unwrap();
+        assert!(failing < 3 || listed.iter().any(|(name, _)| name == "main"), "{failing}: {listed:?}");
+        assert_eq!(store.commit(commit_of(1, &blobs)).await.unwrap_err().kind, ErrorKind::Locked);
+        assert_eq!(store.manifest().await.unwrap(), Some(commit(0, &[]).manifest));
+        store.discard(&names).await.unwrap();
+        assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1)]);
+        assert_eq!(keys_of("nearfield:ends", "pieces").await.unwrap().as_string().unwrap(), "[]");
+    }
+    store.stage(blobs[..3].to_vec()).await.unwrap();
+    store.stage(blobs.clone()).await.unwrap();
+    store.commit(commit_of(1, &blobs)).await.unwrap();
+    assert!(store.read("main").await.unwrap() == blobs[0].1);
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn what_version_1_stored_is_read_and_written_on() {
+    destroy("old").await.unwrap();
+    let old: Vec<u8> = (0..3_000_000u32).map(|at| (at * at >> 3) as u8).collect();
+    version_one("nearfield:old", &commit(0, &[]).manifest, &old).await.unwrap();
+    let store = IndexedDbStore::open("old").await.unwrap();
+    assert_eq!(store.manifest().await.unwrap(), Some(commit(0, &[]).manifest));
+    assert!(store.read("old").await.unwrap() == old);
+    assert!(store.read_range("old", 1_000_000..1_000_100).await.unwrap() == old[1_000_000..1_000_100]);
+    let new = vec![("new".to_owned(), old.clone())];
+    store.stage(new.clone()).await.unwrap();
+    store.commit(commit_of(1, &new)).await.unwrap();
+    let delete = vec!["old".to_owned()];
+    store.commit(Commit { delete, ..commit(2, &[]) }).await.unwrap();
+    assert!(store.read("new").await.unwrap() == old);
+    assert_eq!(store.list().await.unwrap(), [("new".to_string(), 3_000_000)]);
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_damaged_piece_is_noticed() {
+    destroy("piece").await.unwrap();
+    let store = IndexedDbStore::open("piece").await.unwrap();
+    let blobs = vec![("a".to_owned(), vec![7; 600_000])];
+    store.stage(blobs.clone()).await.unwrap();
+    store.commit(commit_of(0, &blobs)).await.unwrap();
+    for (piece, kind) in [("cut", ErrorKind::Corrupt), ("other", ErrorKind::Corrupt), ("gone", ErrorKind::NotFound)] {
+        spoil("nearfield:piece", piece).await.unwrap();
+        assert_eq!(store.read("a").await.unwrap_err().kind, kind, "{piece}");
+        assert_eq!(store.read_range("a", 0..100).await.unwrap(), [7; 100]);
+    }
+    spoil("nearfield:piece", "endless").await.unwrap();
+    assert_eq!(store.read("a").await.unwrap_err().kind, ErrorKind::Corrupt);
     store.destroy().await.unwrap();
 }
 

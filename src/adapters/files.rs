@@ -7,7 +7,7 @@
 //! blobs/<name>     one file a blob, names escaped
 //! ```
 //!
-//! The order makes it safe: blobs first, then their directory, then the manifest under its temporary name are forced
+//! The order makes it safe: blobs first (some of them staged long before, each forced to disk), then their directory, then the manifest under its temporary name are forced
 //! to disk; renaming is the moment of the commit; only then are old blobs removed. A crash before the rename leaves
 //! blobs that no manifest names: the next commit of that name overwrites them, [`Manifest::orphans`] finds them.
 //!
@@ -16,7 +16,7 @@
 use crate::codec::Frame;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pace::LocalFuture;
-use crate::store::{closed, conflict, missing, Commit, Store};
+use crate::store::{closed, conflict, lost, missing, names, Commit, Named, Store};
 use std::cell::Cell;
 use std::fs::{self, File, TryLockError};
 use std::future::ready;
@@ -133,6 +133,9 @@ impl FileStore {
         if found != commit.expected {
             return Err(conflict(commit.expected, found));
         }
+        if let Some((name, _)) = commit.staged.iter().find(|(name, bytes)| self.size(name) != Some(*bytes)) {
+            return Err(lost(name));
+        }
         let (next, manifest) = (self.path("manifest.tmp"), self.path("manifest"));
         if let Err(error) = self.write_blobs(commit).and_then(|()| write(&next, &commit.manifest)) {
             // Makes room again. What cannot be removed is an orphan.
@@ -149,6 +152,32 @@ impl FileStore {
             self.step()?;
             // The commit stands; a blob that stays behind is an orphan.
             drop(fs::remove_file(self.blob(name)));
+        }
+        Ok(())
+    }
+
+    fn size(&self, name: &str) -> Option<u64> {
+        fs::metadata(self.blob(name)).ok().map(|found| found.len())
+    }
+
+    fn put_aside(&self, blobs: &[Named]) -> Result<()> {
+        self.check_open()?;
+        let dir = self.path("blobs");
+        fs::create_dir_all(&dir).map_err(|error| failed("creating", &dir, error))?;
+        for (name, bytes) in blobs {
+            names::check(name)?;
+            self.step()?;
+            write(&self.blob(name), bytes)?;
+        }
+        Ok(())
+    }
+
+    fn discard_now(&self, names: &[String]) -> Result<()> {
+        self.check_open()?;
+        for name in names {
+            self.step()?;
+            let path = self.blob(name);
+            gone(fs::remove_file(&path)).map_err(|error| failed("removing", &path, error))?;
         }
         Ok(())
     }
@@ -214,6 +243,14 @@ impl Store for FileStore {
 
     fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
         Box::pin(ready(self.read_part(name, range)))
+    }
+
+    fn stage(&self, blobs: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        Box::pin(ready(self.put_aside(&blobs)))
+    }
+
+    fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        Box::pin(ready(self.discard_now(names)))
     }
 
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {
@@ -321,7 +358,8 @@ mod tests {
         let generation = expected + 1;
         let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
         let put = put.iter().map(|name| (name.to_string(), format!("{name} of {generation}").into_bytes())).collect();
-        Commit { expected, generation, manifest, put, delete: delete.iter().map(|name| name.to_string()).collect() }
+        let delete = delete.iter().map(|name| name.to_string()).collect();
+        Commit { expected, generation, manifest, put, staged: vec![], delete }
     }
 
     fn generation(store: &FileStore) -> u64 {
@@ -353,6 +391,34 @@ mod tests {
             }
         }
         assert!(before >= 5 && after >= 3, "{before} {after}");
+    }
+
+    #[test]
+    fn dying_while_blobs_are_staged_or_committed_leaves_the_state_before_or_after() {
+        let names = ["c", "d", "e"].map(|name| name.to_string());
+        let blobs = names.clone().map(|name| (name.clone(), format!("{name} of 2").into_bytes()));
+        let mut left = [0, 0];
+        for steps in 0.. {
+            let scratch = Scratch::new("staged");
+            let store = FileStore::new(&scratch.0);
+            block_on(store.commit(commit(0, &["a", "b"], &[]))).unwrap();
+            store.steps_left.set(Some(steps));
+            let staged = blobs.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+            let next = Commit { staged, ..commit(1, &[], &["a", "b"]) };
+            let done = block_on(store.stage(blobs.to_vec())).and_then(|()| block_on(store.commit(next)));
+            let reopened = FileStore::new(&scratch.0);
+            let needed: &[&str] = if generation(&reopened) == 1 { &["a", "b"] } else { &["c", "d", "e"] };
+            assert!(needed.iter().all(|name| reopened.read_blob(name).is_ok()), "{needed:?} after {steps} steps");
+            left[needed.len() - 2] += 1;
+            if generation(&reopened) == 1 {
+                block_on(reopened.discard(&names)).unwrap();
+                assert_eq!(reopened.sizes().unwrap().len(), 2);
+            }
+            if done.is_ok() {
+                break;
+            }
+        }
+        assert!(left[0] >= 5 && left[1] >= 3, "{left:?}");
     }
 
     #[test]

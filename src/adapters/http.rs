@@ -7,7 +7,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::pace::LocalFuture;
-use crate::store::{closed, missing, part, Commit, Store};
+use crate::store::{closed, missing, part, Commit, Named, Store};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -66,6 +66,14 @@ impl Store for HttpStore {
                 false => part(bytes, &range),
             }
         })
+    }
+
+    fn stage(&self, _: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        self.refused()
+    }
+
+    fn discard<'a>(&'a self, _: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        self.refused()
     }
 
     fn commit(&self, _: Commit) -> LocalFuture<'_, Result<()>> {

@@ -7,7 +7,7 @@ use super::Engine;
 use crate::codec::{crc32_after, Reader, Writer};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
-use crate::store::{Blob, Commit, Extras, Manifest, Named, Store};
+use crate::store::{Blob, Commit, Manifest, Named, Store};
 use std::collections::BTreeMap;
 
 const MAGIC: &[u8; 4] = b"NFAR";
@@ -75,8 +75,7 @@ enum Next {
 }
 
 /// Takes an archive in pieces, cut anywhere, into an empty collection. Until the last byte was checked the collection
-/// stays empty: blobs are put into the store without a manifest that names them, and the next writer removes them if it
-/// never comes.
+/// stays empty: blobs are staged for the one commit at the end, and cleared up by the next writer if it never comes.
 pub struct Importer {
     store: Box<dyn Store>,
     /// Bytes that were not understood yet: at most the blob that is coming.
@@ -89,6 +88,7 @@ pub struct Importer {
     /// The blobs that are still to come.
     missing: BTreeMap<String, Blob>,
     batch: Vec<Named>,
+    staged: Vec<(String, u64)>,
     generation: u64,
 }
 
@@ -114,6 +114,7 @@ impl Importer {
             manifest: None,
             missing: BTreeMap::new(),
             batch: Vec::new(),
+            staged: Vec::new(),
             generation: current.map_or(0, |manifest| manifest.generation),
         })
     }
@@ -125,7 +126,7 @@ impl Importer {
         self.buffer.extend_from_slice(bytes);
         while self.step().map_err(|error| error.within("archive"))? {
             if self.batch.iter().map(|(_, bytes)| bytes.len()).sum::<usize>() >= BATCH {
-                self.put().await?;
+                self.stage().await?;
             }
         }
         Ok(())
@@ -142,8 +143,11 @@ impl Importer {
         };
         manifest.generation = self.generation + 1;
         let documents = manifest.segments.iter().map(|entry| entry.live_docs() as usize).sum();
-        let put = std::mem::take(&mut self.batch);
-        self.commit(manifest.encode()?, put).await?;
+        self.stage().await?;
+        let (expected, generation) = (self.generation, manifest.generation);
+        let (put, staged, delete) = (Vec::new(), std::mem::take(&mut self.staged), Vec::new());
+        let manifest = manifest.encode()?;
+        self.store.commit(Commit { expected, generation, manifest, put, staged, delete }).await?;
         self.store.close();
         Ok(documents)
     }
@@ -235,20 +239,10 @@ impl Importer {
         Ok(Next::Blob { name, length })
     }
 
-    /// Puts the batch into the store, under a manifest that names no blob.
-    async fn put(&mut self) -> Result<()> {
-        let Some(manifest) = &self.manifest else { return Ok(()) };
-        let (generation, segments, shared) = (self.generation + 1, Vec::new(), Extras::new());
-        let empty = Manifest { generation, segments, shared, ..manifest.clone() }.encode()?;
-        let put = std::mem::take(&mut self.batch);
-        self.commit(empty, put).await
-    }
-
-    async fn commit(&mut self, manifest: Vec<u8>, put: Vec<Named>) -> Result<()> {
-        let (expected, generation) = (self.generation, self.generation + 1);
-        self.store.commit(Commit { expected, generation, manifest, put, delete: Vec::new() }).await?;
-        self.generation = generation;
-        Ok(())
+    async fn stage(&mut self) -> Result<()> {
+        let batch = std::mem::take(&mut self.batch);
+        self.staged.extend(batch.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)));
+        self.store.stage(batch).await
     }
 }
 

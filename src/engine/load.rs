@@ -25,7 +25,34 @@ pub(super) enum Care {
     Lenient,
 }
 
+/// How much of a segment is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// What words need.
+    Words,
+    All,
+}
+
 impl Engine {
+    /// Reads what opening has left for later.
+    pub async fn complete(&self, pacer: &dyn Pacer) -> Result<()> {
+        match self.snapshot().is_partial() {
+            true => {
+                let _writer = self.writer.lock().await;
+                self.complete_now(pacer).await
+            }
+            false => Ok(()),
+        }
+    }
+
+    pub(super) async fn complete_now(&self, pacer: &dyn Pacer) -> Result<()> {
+        let snapshot = self.snapshot();
+        match snapshot.is_partial() {
+            true => self.adopt((*snapshot.manifest).clone(), None, pacer).await,
+            false => Ok(()),
+        }
+    }
+
     /// Runs a read. If it meets damage, perhaps what it read is gone because somebody has committed or published anew:
     /// then it runs again on the newest generation, and takes what is left.
     pub(super) async fn with_care<T>(&self, read: impl AsyncFn(Care) -> Result<T>) -> Result<T> {
@@ -49,6 +76,16 @@ impl Engine {
     /// Makes a generation current. `fresh` is a segment that was just written. Until all is read, the one before
     /// answers.
     pub(super) async fn adopt(&self, manifest: Manifest, fresh: Option<Segment>, pacer: &dyn Pacer) -> Result<()> {
+        self.adopt_to(Depth::All, manifest, fresh, pacer).await
+    }
+
+    pub(super) async fn adopt_to(
+        &self,
+        depth: Depth,
+        manifest: Manifest,
+        fresh: Option<Segment>,
+        pacer: &dyn Pacer,
+    ) -> Result<()> {
         self.damaged.take();
         let before = self.snapshot();
         let (mut views, mut broken) = (Vec::new(), Vec::new());
@@ -59,7 +96,7 @@ impl Engine {
             // What could not be read is tried again.
             let known = known.filter(|_| before.broken.iter().all(|(id, _)| *id != entry.id));
             let fresh = fresh.as_ref().filter(|segment| segment.id() == entry.id);
-            match self.view(entry, known, fresh, &mut report, pacer).await {
+            match self.view(depth, entry, known, fresh, &mut report, pacer).await {
                 Ok(view) => views.push(view),
                 Err(error) if is_damage(&error) => report(error),
                 Err(error) => return Err(error),
@@ -71,41 +108,53 @@ impl Engine {
 
     async fn view(
         &self,
+        depth: Depth,
         entry: &SegmentEntry,
         known: Option<&View>,
         fresh: Option<&Segment>,
         report: &mut dyn FnMut(Error),
         pacer: &dyn Pacer,
     ) -> Result<View> {
-        if let Some(view) = known.filter(|view| *view.entry == *entry) {
+        let whole = known.filter(|view| !view.partial);
+        if let Some(view) = whole.filter(|view| *view.entry == *entry) {
             return Ok(view.clone());
         }
         if self.access == Access::Remote && entry.head > 0 {
             return self.remote_view(entry, known).await;
         }
-        let same_vectors = known.filter(|view| view.entry.vectors == entry.vectors);
-        let same_segment = known.filter(|view| same_parts(view, entry));
+        let same_vectors = whole.filter(|view| view.entry.vectors == entry.vectors);
+        let same_segment = whole.filter(|view| same_parts(view, entry));
         let segment = match (same_segment, fresh) {
             (Some(view), _) => Rc::clone(&view.segment),
             (None, Some(segment)) => Rc::new(segment.clone()),
             (None, None) => {
                 let segment = match known {
+                    Some(view) if view.partial => (*view.segment).clone(),
                     Some(view) => (*view.segment).clone().without_vectors().without_extras(),
                     None => {
                         let bytes = self.blob(&entry.main_name(), &entry.main).await?;
                         Segment::open_paced(entry.id, &bytes, pacer).await?
                     }
                 };
-                let segment = self.with_vectors(segment, entry, report, pacer).await?;
-                Rc::new(self.with_extras(segment, entry, report, pacer).await?)
+                match depth {
+                    Depth::Words => Rc::new(segment),
+                    Depth::All => {
+                        let segment = self.with_vectors(segment, entry, report, pacer).await?;
+                        Rc::new(self.with_extras(segment, entry, report, pacer).await?)
+                    }
+                }
             }
         };
         if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
             return Err(Error::corrupt("the segment does not hold what the manifest says"));
         }
+        if depth == Depth::Words {
+            let partial = entry.vectors.is_some() || entry.graph.is_some() || !entry.extras.is_empty();
+            return Ok(View { partial, ..View::new(segment, None, entry) });
+        }
         let graph = match same_vectors.filter(|view| view.entry.graph == entry.graph) {
             Some(view) => view.graph.clone(),
-            None => degraded(self.graph(&segment, entry).await, report)?.flatten(),
+            None => degraded(self.graph(&segment, entry, pacer).await, report)?.flatten(),
         };
         Ok(View::new(segment, graph, entry))
     }
@@ -143,13 +192,13 @@ impl Engine {
         Ok(segment)
     }
 
-    async fn graph(&self, segment: &Segment, entry: &SegmentEntry) -> Result<Option<Rc<Graph>>> {
+    async fn graph(&self, segment: &Segment, entry: &SegmentEntry, pacer: &dyn Pacer) -> Result<Option<Rc<Graph>>> {
         let (Some(name), Some(graph)) = (entry.graph_name(), entry.graph) else { return Ok(None) };
         if segment.config().vectors.is_none() {
             return Ok(None);
         }
         let bytes = self.blob(&name, &graph.blob).await?;
-        Graph::open(&bytes, segment).map(|graph| Some(Rc::new(graph)))
+        Graph::open_paced(&bytes, segment, pacer).await.map(|graph| Some(Rc::new(graph)))
     }
 
     /// Only the head of the segment is read.

@@ -8,9 +8,10 @@ use super::services::{Phase, Progress, Services};
 use super::splade::representations;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
-use crate::index::{graph_job, Graph, Sealed, Segment};
+use crate::index::{graph_job, Graph, Segment};
+use crate::pace::Unpaced;
 use crate::search::snapshot::{Snapshot, View};
-use crate::store::{Blob, Manifest, Numbered, SegmentEntry};
+use crate::store::{Blob, Fresh, Manifest, Numbered, SegmentEntry};
 use std::rc::Rc;
 
 /// Segments of one size class that are merged into one of the next.
@@ -25,6 +26,14 @@ const ATTEMPTS: usize = 3;
 /// naive scan, and ours is several times faster than that.
 const GRAPH_CHUNKS: u32 = 20_000;
 
+/// A segment that is to stand in place of others.
+struct Rewritten {
+    segment: Segment,
+    entry: SegmentEntry,
+    /// Its blobs.
+    staged: Vec<(String, u64)>,
+}
+
 /// What one call did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Maintenance {
@@ -34,6 +43,8 @@ pub enum Maintenance {
     Encoded,
     /// Vectors were turned.
     Rotated,
+    /// Blobs that no reader needs any more were deleted.
+    Deleted,
     /// There was nothing to do.
     Nothing,
 }
@@ -43,13 +54,18 @@ impl Engine {
     pub async fn maintain(&self, services: &Services<'_>) -> Result<Maintenance> {
         // Not waited for: who holds it may wait for the turn that this call has.
         let Some(_upkeep) = self.upkeep.try_lock() else { return Ok(Maintenance::Nothing) };
-        let snapshot = self.snapshot();
         if self.check_writable().is_err() {
             return Ok(Maintenance::Nothing);
         }
+        self.complete(services.pacer).await?;
+        self.clear_up().await?;
+        let snapshot = self.snapshot();
         if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
+        }
+        if self.delete_overdue().await? {
+            return Ok(Maintenance::Deleted);
         }
         if self.make_up_splade(services).await? {
             return Ok(Maintenance::Encoded);
@@ -62,9 +78,11 @@ impl Engine {
 
     /// Whether [`Engine::maintain`] would find something to do.
     pub async fn is_due(&self) -> Result<bool> {
+        self.complete(&Unpaced).await?;
         let snapshot = self.snapshot();
         let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
-        Ok(due || self.is_fit_due(&BACKGROUND).await?)
+        let due = due || snapshot.manifest.has_overdue();
+        Ok(due || self.is_littered().await || self.is_fit_due(&BACKGROUND).await?)
     }
 
     /// Merges everything into one segment without deleted documents, turns its vectors if that is due, and builds every
@@ -76,6 +94,7 @@ impl Engine {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
+        self.clear_up().await?;
         while self.make_up_splade(services).await? {}
         for _ in 0..ATTEMPTS {
             let mut undisturbed = true;
@@ -149,6 +168,25 @@ impl Engine {
             Err(error) if !is_damage(&error) => return Err(error),
             rewritten => rewritten,
         };
+        let staged = match &rewritten {
+            Ok(Some(rewritten)) => rewritten.staged.clone(),
+            _ => Vec::new(),
+        };
+        let replaced = self.replace(&snapshot, &views, rewritten, services).await;
+        if !matches!(replaced, Ok(true)) {
+            self.discard(&staged).await;
+        }
+        replaced
+    }
+
+    /// Puts what was rewritten in place of what it was made from, in a new turn to write.
+    async fn replace(
+        &self,
+        then: &Snapshot,
+        views: &[&View],
+        rewritten: Result<Option<Rewritten>>,
+        services: &Services<'_>,
+    ) -> Result<bool> {
         if let Some(turn) = services.turn {
             turn.regain().await?;
         }
@@ -157,16 +195,16 @@ impl Engine {
             self.refresh_now(services.pacer).await?;
         }
         let now = self.snapshot();
-        let Some(mut manifest) = without(&now, &snapshot, &views) else { return Ok(false) };
-        let Some((segment, sealed)) = rewritten? else {
+        let Some(mut manifest) = without(&now, then, views) else { return Ok(false) };
+        let Some(Rewritten { segment, mut entry, staged }) = rewritten? else {
             return self.commit(&now, manifest, Vec::new(), None).await.map(|()| true);
         };
-        let (mut entry, put) = Engine::entry(&now, sealed)?;
         for buried in views.iter().flat_map(|view| buried_since(view, &now)) {
             segment.find(buried).map(|doc| entry.tombstones.insert(doc));
         }
         manifest.segments.push(entry);
-        self.commit(&now, manifest, put, Some(segment)).await.map(|()| true)
+        let fresh = Fresh { put: Vec::new(), staged };
+        self.commit(&now, manifest, fresh, Some(segment)).await.map(|()| true)
     }
 
     /// The number of a segment that is to be made, and the snapshot to make it from: a number is never given twice, so
@@ -181,14 +219,14 @@ impl Engine {
         Ok((self.snapshot(), id))
     }
 
-    /// The live documents of some segments as one; `None` if there are none.
+    /// The live documents of some segments as one, staged; `None` if there are none.
     async fn rewritten(
         &self,
         snapshot: &Snapshot,
         views: &[&View],
         id: u64,
         services: &Services<'_>,
-    ) -> Result<Option<(Segment, Sealed)>> {
+    ) -> Result<Option<Rewritten>> {
         let total = views.iter().map(|view| view.live_docs() as usize).sum();
         let mut builder = self.builder(&snapshot.manifest)?;
         for view in views {
@@ -207,7 +245,10 @@ impl Engine {
         }
         let sealed = builder.seal(id)?;
         // Opened before it is stored: what is committed can be read.
-        Ok(Some((sealed.open()?, sealed)))
+        let segment = sealed.open()?;
+        let (entry, blobs) = Engine::entry(snapshot, sealed)?;
+        let staged = self.stage(blobs, services.pacer).await?;
+        Ok(Some(Rewritten { segment, entry, staged }))
     }
 
     fn due_for_graph<'a>(&self, snapshot: &'a Snapshot) -> Option<&'a View> {
@@ -241,7 +282,7 @@ impl Engine {
         if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id && entry.graph == lost) {
             entry.graph = Some(Numbered { number: snapshot.manifest.generation + 1, blob: Blob::of(&bytes)? });
             let put = entry.graph_name().map(|name| (name, bytes));
-            self.commit(&snapshot, manifest, put.into_iter().collect(), None).await?;
+            self.commit(&snapshot, manifest, Vec::from_iter(put), None).await?;
         }
         (services.progress)(Progress { phase: Phase::Graph, done: total, total, committed: 0 });
         Ok(Maintenance::BuiltGraph)

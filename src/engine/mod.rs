@@ -27,6 +27,7 @@ mod rotate;
 mod services;
 mod settings;
 mod splade;
+mod staging;
 mod timings;
 mod verify;
 mod write;
@@ -53,9 +54,10 @@ use crate::error::{Error, Result};
 use crate::index::{Page, Rotation, Segment};
 use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
-use crate::store::{Manifest, Numbered, Store};
+use crate::store::{Fresh, Manifest, Numbered, Store, COMMIT_BYTES};
 use crate::text::Analyzer;
 use futures_util::lock::Mutex;
+use load::Depth;
 use pages::PageCache;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -92,16 +94,22 @@ enum Access {
 impl Engine {
     /// Opens a collection, or prepares a new one, which exists from its first commit.
     pub async fn open(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
-        Engine::open_as(Access::ReadWrite, store, wanted).await
+        Engine::open_as(Access::ReadWrite, Depth::All, store, wanted).await
+    }
+
+    /// As [`Engine::open`], so far that words can be searched. The rest, which may be ten times as much, is read by
+    /// [`Engine::complete`], or by the first call that needs it; what of it is broken is not known before.
+    pub async fn open_for_words(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
+        Engine::open_as(Access::ReadWrite, Depth::Words, store, wanted).await
     }
 
     /// Opens a published collection: only what queries need is read, and nothing can be written. `NotFound` if there
     /// is none.
     pub async fn open_remote(store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
-        Engine::open_as(Access::Remote, store, wanted).await
+        Engine::open_as(Access::Remote, Depth::All, store, wanted).await
     }
 
-    async fn open_as(access: Access, store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
+    async fn open_as(access: Access, depth: Depth, store: Box<dyn Store>, wanted: Wanted) -> Result<Engine> {
         let manifest = match store.manifest().await? {
             Some(bytes) => Some(Manifest::decode(&bytes)?),
             None if access == Access::Remote => return Err(Error::not_found("there is no collection")),
@@ -129,7 +137,7 @@ impl Engine {
             swept: Cell::new(false),
             store,
         };
-        engine.adopt(manifest, None, &Unpaced).await?;
+        engine.adopt_to(depth, manifest, None, &Unpaced).await?;
         Ok(engine)
     }
 
@@ -176,6 +184,8 @@ impl Engine {
             self.pages.take();
             self.adopt(manifest, None, pacer).await?;
         }
+        // Who refreshes is about to write, or to wait for a newer generation anyway.
+        self.complete_now(pacer).await?;
         Ok(newer)
     }
 
@@ -214,31 +224,37 @@ impl Engine {
     async fn prepare_to_write(&self) -> Result<()> {
         self.check_writable()?;
         let snapshot = self.snapshot();
-        match snapshot.broken.is_empty() {
+        match snapshot.broken.is_empty() && !snapshot.is_partial() {
             true => Ok(()),
             false => self.adopt((*snapshot.manifest).clone(), None, &Unpaced).await,
         }
     }
 
-    /// Commits `manifest` upon `snapshot` and makes it current. `fresh` is the new segment, if any, which need not be
-    /// read back. On failure the old generation stays.
+    /// Commits `manifest` upon `snapshot` and makes it current. `segment` is the new one, if any, which need not be read
+    /// back. On failure the old generation stays.
     async fn commit(
         &self,
         snapshot: &Snapshot,
         mut manifest: Manifest,
-        put: Vec<(String, Vec<u8>)>,
-        fresh: Option<Segment>,
+        fresh: impl Into<Fresh>,
+        segment: Option<Segment>,
     ) -> Result<()> {
         self.check_writable()?;
-        let mut commit = manifest.commit(&snapshot.manifest, put)?;
-        if !self.swept.replace(true) {
-            // What a crash left behind goes with the first commit. If it cannot be listed it stays, and does no harm.
-            let list = self.store.list().await.unwrap_or_default();
-            let orphans = snapshot.manifest.orphans(&list).into_iter();
-            commit.delete.extend(orphans.filter(|name| commit.put.iter().all(|(put, _)| put != name)));
+        let mut fresh: Fresh = fresh.into();
+        let mut staged = Vec::new();
+        if fresh.put.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() > COMMIT_BYTES {
+            staged = self.stage(std::mem::take(&mut fresh.put), &Unpaced).await?;
+            fresh.staged.extend_from_slice(&staged);
         }
-        self.store.commit(commit).await?;
-        self.adopt(manifest, fresh, &Unpaced).await
+        let committed = match manifest.commit(&snapshot.manifest, fresh) {
+            Ok(commit) => self.store.commit(commit).await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = committed {
+            self.discard(&staged).await;
+            return Err(error);
+        }
+        self.adopt(manifest, segment, &Unpaced).await
     }
 }
 

@@ -13,7 +13,7 @@ use super::{Engine, GraphPolicy};
 use crate::error::{Error, Result};
 use crate::index::{Bitset, DenseMode, Document, Filter, Joint};
 use crate::limits;
-use crate::search::options::{ExpandOptions, Mode, SearchOptions};
+use crate::search::options::{ExpandOptions, Mode, SearchOptions, SparseKind};
 use crate::search::retrieve::{allowed, candidates, dense_leg, joint_leg, second_stage, sparse_leg, Candidate};
 use crate::search::snapshot::Snapshot;
 use serde::Serialize;
@@ -74,6 +74,9 @@ impl Engine {
         let options = options.checked()?;
         if query.len() > limits::QUERY_BYTES {
             return Err(Error::limit(format!("a query of {} bytes, at most {}", query.len(), limits::QUERY_BYTES)));
+        }
+        if !is_of_words_alone(&options) {
+            self.complete(services.pacer).await?;
         }
         let snapshot = self.snapshot();
         let filter = options.filter.as_ref().map(Filter::parse).transpose()?;
@@ -166,6 +169,14 @@ impl Engine {
             depth = (depth * 4).min(limits::HITS);
         }
     }
+}
+
+/// Whether neither vectors nor weighted terms can play a part.
+fn is_of_words_alone(options: &SearchOptions) -> bool {
+    options.mode == Mode::Sparse
+        && options.sparse != SparseKind::Splade
+        && options.context.is_none()
+        && options.expand.is_none()
 }
 
 /// What a question found, in the snapshot that was equipped for it.

@@ -16,6 +16,9 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::task::Poll;
 
+/// Pages of a local collection that are read ahead: no more than what keeps them has room for.
+const PAGES_AT_ONCE: usize = 64;
+
 /// What one query will look at.
 pub(super) struct Needs<'a> {
     pub terms: &'a [(String, f32)],
@@ -102,31 +105,40 @@ impl Engine {
         String::from_utf8(bytes).map_err(|error| Error::corrupt("text that is not UTF-8").with_source(error))
     }
 
-    /// Fetches the texts of all hits at once, so that showing them one after the other waits for none.
+    /// Fetches the texts of all hits at once, so that showing them one after the other waits for none: for no server, and
+    /// no more than once for a writer who has the store's ear.
     pub(super) async fn fetch_texts(&self, snapshot: &Snapshot, candidates: &[&Candidate]) -> Result<()> {
         /// View and page: there are few.
         type Place = (u32, u32);
         let mut wanted: Vec<(Place, Vec<Range<usize>>)> = Vec::new();
         for candidate in candidates {
             let view = &snapshot.views[candidate.place.view as usize];
-            if view.lazy.is_some() {
-                let chunk = view.segment.chunk(candidate.place.chunk)?;
-                let (page, part) = text_place(view, chunk.doc, Some(chunk.span))?;
-                let place = (candidate.place.view, page);
-                match wanted.iter_mut().find(|(known, _)| *known == place) {
-                    Some((_, parts)) => parts.push(part),
-                    None => wanted.push((place, vec![part])),
-                }
+            let chunk = view.segment.chunk(candidate.place.chunk)?;
+            let (page, part) = text_place(view, chunk.doc, Some(chunk.span))?;
+            let place = (candidate.place.view, page);
+            match wanted.iter_mut().find(|(known, _)| *known == place) {
+                Some((_, parts)) => parts.push(part),
+                None => wanted.push((place, vec![part])),
             }
         }
         let mut fetches: Vec<LocalFuture<'_, Result<()>>> = Vec::new();
         for &((at, page), ref parts) in &wanted {
             let view = &snapshot.views[at as usize];
-            if let Some(lazy) = &view.lazy {
-                fetches.push(Box::pin(async move {
+            match &view.lazy {
+                Some(lazy) => fetches.push(Box::pin(async move {
                     let name = view.entry.page_name(page as usize);
                     self.parts(&name, lazy.page(page)?, parts).await.map(drop)
-                }));
+                })),
+                None if fetches.len() < PAGES_AT_ONCE
+                    && self.pages.borrow_mut().get(&(view.entry.id, page)).is_none() =>
+                {
+                    fetches.push(Box::pin(async move {
+                        // What cannot be read is met again, and reported, where it is shown.
+                        drop(self.fresh_page(&view.entry, &view.segment, page).await);
+                        Ok(())
+                    }));
+                }
+                None => {}
             }
         }
         all(fetches).await

@@ -129,7 +129,7 @@ impl Engine {
             let number = snapshot.manifest.generation + 1;
             entry.extras.insert(KIND, Numbered { number, blob: Blob::of(&bytes)? });
             let put = entry.extra_name(KIND).map(|name| (name, bytes));
-            self.commit(&snapshot, manifest, put.into_iter().collect(), None).await?;
+            self.commit(&snapshot, manifest, Vec::from_iter(put), None).await?;
         }
         Ok(true)
     }

@@ -226,7 +226,7 @@ impl Engine {
         Ok((segment, put))
     }
 
-    /// What a manifest says of a new segment that will be committed upon `snapshot`, and its blobs.
+    /// What a manifest says of a new segment that will be committed upon `snapshot` or a later one, and its blobs.
     pub(super) fn entry(snapshot: &Snapshot, sealed: Sealed) -> Result<(SegmentEntry, Vec<Named>)> {
         let Sealed { id, main, head, pages, vectors, extras, docs, chunks } = sealed;
         let number = snapshot.manifest.generation + 1;

@@ -114,7 +114,10 @@ impl Segment {
         pacer.pause().await?;
         let fingerprint = frame.fingerprint();
         let vectors = match &config.vectors {
-            Some(vectors) => Some(Vectors::decode(vectors, frame.section(*b"VECS")?, chunks, fingerprint)?),
+            Some(config) => {
+                let rows = frame.section(*b"VECS")?;
+                Some(Vectors::decode(config, rows, chunks, fingerprint, pacer).await?)
+            }
             None => None,
         };
         if frame.format() > 1 {

@@ -15,8 +15,8 @@ import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm
 import { alone, PATIENCE, Writer, type Turn } from "./writer.js";
 
 /**
- * Milliseconds after opening at which the model is loaded although nobody needs it yet. Loading keeps this worker busy
- * for a few hundred, and the first search, which may be lexical, should not wait for that.
+ * Milliseconds after opening at which vectors, graphs and the model are loaded although nobody needs them yet. Loading
+ * keeps this worker busy for a few hundred, and the first search, which may be lexical, should not wait for that.
  */
 const WARM_UP = 100;
 
@@ -106,8 +106,12 @@ export class Session {
       return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer, sparse?.tokenizer);
     });
     if (storage === "indexeddb") session.#tabs = new Tabs(setup.name, (news) => session.#hear(news));
-    // Lexical search can begin; the weights of a cached model follow. What goes wrong, the first use will report.
-    session.#warmUp = setTimeout(() => held?.model().catch(() => {}), WARM_UP);
+    // Lexical search can begin; the rest and the weights of a cached model follow. What goes wrong, the first use will
+    // report.
+    session.#warmUp = setTimeout(() => {
+      session.#aside((call) => session.#engine.complete(call)).catch(() => {});
+      held?.model().catch(() => {});
+    }, WARM_UP);
     return session;
   }
 
@@ -320,10 +324,14 @@ export class Session {
 
   /** Queries go on with the segments that there were while the new ones are read. */
   async #catchUp(): Promise<void> {
+    await this.#aside((call) => this.#engine.refresh(call)).catch(() => (this.#stale = true));
+  }
+
+  /** A call that nobody made; it ends when the collection is closed. */
+  #aside<T>(work: (call: number) => Promise<T>): Promise<T> {
     const stopped = new AbortController();
     const cancel = (reason: NearfieldError) => stopped.abort(reason);
-    const context = { id: nextId(), signal: stopped.signal, progress: () => {}, cancel };
-    await this.#track(context, (call) => this.#engine.refresh(call)).catch(() => (this.#stale = true));
+    return this.#track({ id: nextId(), signal: stopped.signal, progress: () => {}, cancel }, work);
   }
 
   #cancel(reason: NearfieldError): void {

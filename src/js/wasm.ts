@@ -71,6 +71,8 @@ export interface WasmEngine {
   list(call: number, options: object): Promise<ListResult>;
   updateMeta(call: number, id: string, meta: object): Promise<void>;
   search(call: number, query: string, options: object): Promise<SearchResult>;
+  /** Reads what opening has left for later: all that words do not need. */
+  complete(call: number): Promise<void>;
   stats(call: number): Promise<Record<string, unknown>>;
   verify(call: number): Promise<Record<string, unknown>>;
   compact(call: number): Promise<void>;

@@ -14,6 +14,8 @@ pub struct View {
     pub entry: Rc<SegmentEntry>,
     /// Of a segment that is fetched in parts: how to get the others.
     pub lazy: Option<Rc<Lazy>>,
+    /// Only what words need was read so far: vectors, weighted terms and graph are still to come.
+    pub partial: bool,
     /// Chunks of documents that are not deleted; `None` while nothing is.
     pub live: Option<Rc<Bitset>>,
 }
@@ -25,7 +27,7 @@ impl View {
             live.subtract(&segment.expand(entry.tombstones.bits()));
             Rc::new(live)
         });
-        View { segment, graph, entry: Rc::new(entry.clone()), lazy: None, live }
+        View { segment, graph, entry: Rc::new(entry.clone()), lazy: None, partial: false, live }
     }
 
     pub fn tombstones(&self) -> &Tombstones {
@@ -50,6 +52,11 @@ impl Snapshot {
     /// Of a manifest none of whose segments were read yet.
     pub fn empty(manifest: Manifest) -> Snapshot {
         Snapshot { manifest: Rc::new(manifest), views: Vec::new(), broken: Vec::new() }
+    }
+
+    /// Whether something is still to be read.
+    pub fn is_partial(&self) -> bool {
+        self.views.iter().any(|view| view.partial)
     }
 
     /// The live document of this id, as position of its view and ordinal within it.

@@ -65,7 +65,7 @@ impl Blob {
 /// A blob of which a segment, or a collection, has one after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Numbered {
-    /// The generation that first named it.
+    /// The generation that first named it, or, where it was prepared while others wrote, an earlier one.
     pub number: u64,
     pub blob: Blob,
 }

@@ -14,7 +14,7 @@
 //! RETD  count varint, then per blob: name text | since u64
 //! ```
 
-use super::{extra, names, Blob, BlobKind, Commit, Extras, Pending, SegmentEntry};
+use super::{extra, names, Blob, BlobKind, Commit, Extras, Fresh, Pending, SegmentEntry};
 use crate::codec::{Frame, FrameWriter, Reader, Tag, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -34,6 +34,10 @@ const RETIRED: Tag = *b"RETD";
 /// Generations for which a blob is kept after the one that no longer names it, so that a reader on an older
 /// snapshot finds its pages until it has heard of the new one.
 pub const KEEP: u64 = 2;
+
+/// Blobs that one commit deletes at most, so that it stays short: a merge retires hundreds. The others go with the
+/// commits after it; a commit of staged blobs, which are many as well, deletes none.
+pub const DELETED_AT_ONCE: usize = 32;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
@@ -99,8 +103,13 @@ impl Manifest {
         self.segments.iter().find(|entry| entry.id == id)
     }
 
-    /// Blobs of a store's list that neither this generation nor a snapshot before it needs: left behind by a commit
-    /// that never finished. The writer may put them into [`Commit::delete`].
+    /// Whether there are blobs to delete that commits so far have not come to.
+    pub fn has_overdue(&self) -> bool {
+        self.retired.iter().any(|blob| blob.since + KEEP <= self.generation)
+    }
+
+    /// Blobs of a store's list that neither this generation nor a snapshot before it needs: staged for a commit to come,
+    /// or left behind by one that never came. Who knows that nobody is staging may put them into [`Commit::delete`].
     pub fn orphans(&self, list: &[(String, u64)]) -> Vec<String> {
         let known: HashSet<String> =
             self.blobs().map(|b| b.0).chain(self.retired.iter().map(|r| r.name.clone())).collect();
@@ -108,11 +117,13 @@ impl Manifest {
     }
 
     /// Turns this manifest, a changed copy of `current`, into its successor and returns the commit that makes it so:
-    /// the generation is set, blobs that are no longer named are retired, and those retired long enough are deleted.
+    /// the generation is set, blobs that are no longer named are retired, and some of those retired long enough are
+    /// deleted.
     ///
-    /// `put` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
+    /// `fresh` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
     /// the caller and `Internal`. If the commit fails, throw this copy away.
-    pub fn commit(&mut self, current: &Manifest, put: Vec<(String, Vec<u8>)>) -> Result<Commit> {
+    pub fn commit(&mut self, current: &Manifest, fresh: impl Into<Fresh>) -> Result<Commit> {
+        let Fresh { put, staged } = fresh.into();
         let docs: u64 = self.segments.iter().map(|segment| u64::from(segment.docs)).sum();
         if docs > u64::from(limits::COLLECTION_DOCS) {
             let message = format!("a collection of {docs} documents; at most {}", limits::COLLECTION_DOCS);
@@ -123,7 +134,8 @@ impl Manifest {
         };
         let (before, after) = (sizes(current), sizes(self));
         let named: BTreeSet<(String, u64)> = after.difference(&before).cloned().collect();
-        let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
+        let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64));
+        let given = given.chain(staged.iter().cloned()).collect();
         if let Some((name, bytes)) = named.symmetric_difference(&given).next() {
             return Err(Error::internal(format!("blob {name} of {bytes} bytes is only in the manifest or only put")));
         }
@@ -131,9 +143,10 @@ impl Manifest {
         let retired = |(name, _): &(String, u64)| Retired { name: name.clone(), since: generation };
         self.generation = generation;
         self.retired = current.retired.iter().cloned().chain(before.difference(&after).map(retired)).collect();
-        let delete =
-            self.retired.extract_if(.., |blob| blob.since + KEEP <= generation).map(|blob| blob.name).collect();
-        let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, delete };
+        let most = if staged.is_empty() { DELETED_AT_ONCE } else { 0 };
+        let due = self.retired.extract_if(.., |blob| blob.since + KEEP <= generation);
+        let delete = due.take(most).map(|blob| blob.name).collect();
+        let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, staged, delete };
         commit.check()?;
         Ok(commit)
     }

@@ -1,10 +1,10 @@
 //! The store of private windows and tests: nothing outlives the process. Clones are handles on one collection.
 
-use super::{closed, conflict, missing, Commit, Store};
+use super::{closed, conflict, lost, missing, names, Commit, Named, Store};
 use crate::error::{Error, Result};
 use crate::pace::LocalFuture;
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::rc::Rc;
 
@@ -13,6 +13,8 @@ struct State {
     generation: u64,
     manifest: Option<Vec<u8>>,
     blobs: BTreeMap<String, Vec<u8>>,
+    /// Those of them that no commit has named yet.
+    staged: BTreeSet<String>,
 }
 
 /// Atomic, never durable. It refuses to overwrite a blob, so that tests notice who tries.
@@ -20,6 +22,15 @@ struct State {
 pub struct MemoryStore {
     state: Rc<RefCell<State>>,
     closed: Cell<bool>,
+}
+
+impl State {
+    fn check_free(&self, blobs: &[Named]) -> Result<()> {
+        match blobs.iter().find(|(name, _)| self.blobs.contains_key(name) && !self.staged.contains(name)) {
+            Some((name, _)) => Err(Error::internal(format!("blob {name:?} would be overwritten"))),
+            None => Ok(()),
+        }
+    }
 }
 
 impl MemoryStore {
@@ -39,14 +50,42 @@ impl MemoryStore {
         }
     }
 
+    fn put_aside(&self, blobs: Vec<Named>) -> Result<()> {
+        blobs.iter().try_for_each(|(name, _)| names::check(name))?;
+        let mut state = self.open()?.borrow_mut();
+        state.check_free(&blobs)?;
+        state.staged.extend(blobs.iter().map(|(name, _)| name.clone()));
+        state.blobs.extend(blobs);
+        Ok(())
+    }
+
+    fn remove(&self, names: &[String]) -> Result<()> {
+        let mut state = self.open()?.borrow_mut();
+        let committed = |name: &&String| state.blobs.contains_key(*name) && !state.staged.contains(*name);
+        if let Some(name) = names.iter().find(committed) {
+            return Err(Error::internal(format!("blob {name:?} is committed and would be discarded")));
+        }
+        for name in names {
+            state.blobs.remove(name);
+            state.staged.remove(name);
+        }
+        Ok(())
+    }
+
     fn apply(&self, commit: Commit) -> Result<()> {
         commit.check()?;
         let mut state = self.open()?.borrow_mut();
         if state.generation != commit.expected {
             return Err(conflict(commit.expected, state.generation));
         }
-        if let Some((name, _)) = commit.put.iter().find(|(name, _)| state.blobs.contains_key(name)) {
-            return Err(Error::internal(format!("blob {name:?} would be overwritten")));
+        state.check_free(&commit.put)?;
+        let size = |name: &String| state.blobs.get(name).map(|bytes| bytes.len() as u64);
+        if let Some((name, _)) = commit.staged.iter().find(|(name, bytes)| size(name) != Some(*bytes)) {
+            return Err(lost(name));
+        }
+        let named = commit.put.iter().map(|(name, _)| name).chain(commit.staged.iter().map(|(name, _)| name));
+        for name in named.chain(&commit.delete) {
+            state.staged.remove(name);
         }
         state.blobs.extend(commit.put);
         commit.delete.iter().for_each(|name| drop(state.blobs.remove(name)));
@@ -64,6 +103,14 @@ impl Store for MemoryStore {
     fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>> {
         let found = self.open().and_then(|state| state.borrow().blobs.get(name).cloned().ok_or_else(|| missing(name)));
         Box::pin(ready(found))
+    }
+
+    fn stage(&self, blobs: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        Box::pin(ready(self.put_aside(blobs)))
+    }
+
+    fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        Box::pin(ready(self.remove(names)))
     }
 
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {

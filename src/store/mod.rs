@@ -3,7 +3,7 @@
 //!
 //! The store knows nothing of what is inside a blob: checksums are in the blobs themselves ([`crate::codec::Frame`])
 //! and are verified by whoever decodes them. [`memory`] is the store of tests and of private windows; the durable
-//! ones (IndexedDB, files) are in `adapters`. All pass the same tests, `tests/support/contract.rs`.
+//! ones (IndexedDB, files) are in `adapters`. All pass the same tests, `tests/support/store_contract.rs`.
 
 pub mod entry;
 pub mod extra;
@@ -29,6 +29,24 @@ use std::ops::Range;
 /// A blob on its way into a store.
 pub type Named = (String, Vec<u8>);
 
+/// Bytes of blobs that one commit takes with it. What is larger is staged before, so that the moment of the commit,
+/// for which readers wait, stays short.
+pub const COMMIT_BYTES: u64 = 1 << 20;
+
+/// The blobs that a commit adds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fresh {
+    pub put: Vec<Named>,
+    /// Name and size of what [`Store::stage`] has put there before.
+    pub staged: Vec<(String, u64)>,
+}
+
+impl From<Vec<Named>> for Fresh {
+    fn from(put: Vec<Named>) -> Fresh {
+        Fresh { put, staged: Vec::new() }
+    }
+}
+
 /// What one commit changes, all or nothing. Made by [`Manifest::commit`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -40,6 +58,8 @@ pub struct Commit {
     pub manifest: Vec<u8>,
     /// New blobs. Blobs are written once: no name that the current manifest still needs (live or retired) comes again.
     pub put: Vec<Named>,
+    /// New blobs that were staged, with their sizes: if one is not there any more, the commit fails with `Locked`.
+    pub staged: Vec<(String, u64)>,
     /// Blobs that no snapshot needs any more. A name that does not exist is no error.
     pub delete: Vec<String>,
 }
@@ -58,7 +78,8 @@ impl Commit {
             )));
         }
         let mut seen = HashSet::new();
-        for name in self.put.iter().map(|(name, _)| name).chain(&self.delete) {
+        let staged = self.staged.iter().map(|(name, _)| name);
+        for name in self.put.iter().map(|(name, _)| name).chain(staged).chain(&self.delete) {
             names::check(name)?;
             if !seen.insert(name.as_str()) {
                 return Err(Error::internal(format!("blob {name:?} appears twice in one commit")));
@@ -67,7 +88,7 @@ impl Commit {
         Ok(())
     }
 
-    /// Bytes that are written: the new blobs and the manifest.
+    /// Bytes that are written: the new blobs but for the staged ones, and the manifest.
     pub fn bytes(&self) -> u64 {
         self.put.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() + self.manifest.len() as u64
     }
@@ -81,6 +102,8 @@ impl Commit {
 ///   after it: the manifest that is current and all blobs it names are those of one commit.
 /// - **Compare-and-set.** Of two commits upon the same generation one fails with `Locked` and changes nothing.
 /// - **Read your commits.** What a commit put can be read, through any handle, once it has returned.
+/// - **Staging.** What is staged is listed, and changes nothing else until a commit names it. A commit with staged blobs
+///   is as durable as one that puts them itself.
 /// - **Errors.** `NotFound` for a blob that is not there, `Locked` for a lost race, `QuotaExceeded` when there is no
 ///   room (the generation before still answers), `ConnectionLost` when the connection could not be restored or the
 ///   handle was closed.
@@ -98,6 +121,15 @@ pub trait Store {
     fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
         Box::pin(async move { part(self.read(name).await?, &range) })
     }
+
+    /// Puts blobs there for a commit to come, in steps so small that no reader waits for long. The current manifest
+    /// must need none of these names; what was staged under them before, perhaps by a writer that died, is replaced.
+    /// After a failure any part of them may be there, until it is discarded.
+    fn stage(&self, blobs: Vec<Named>) -> LocalFuture<'_, Result<()>>;
+
+    /// Removes blobs that were staged, whole or in part, and that no manifest names. A name that does not exist is no
+    /// error.
+    fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>>;
 
     /// Takes the commit, or nothing of it.
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>>;
@@ -125,6 +157,11 @@ pub(crate) fn part(mut whole: Vec<u8>, range: &Range<u64>) -> Result<Vec<u8>> {
 pub(crate) fn conflict(expected: u64, found: u64) -> Error {
     let message = format!("another writer has committed: generation {found} is current, {expected} was expected");
     Error::new(ErrorKind::Locked, message)
+}
+
+/// The error of a commit whose staged blob is gone: somebody took it for what a dead writer has left.
+pub(crate) fn lost(name: &str) -> Error {
+    Error::new(ErrorKind::Locked, format!("another writer has removed blob {name:?}, which was staged"))
 }
 
 /// The error of every call on a handle that was closed.

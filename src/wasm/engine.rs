@@ -103,7 +103,7 @@ impl Engine {
         };
         let core = match options.store {
             Storage::Http => Core::open_remote(store, wanted).await?,
-            _ => Core::open(store, wanted).await?,
+            _ => Core::open_for_words(store, wanted).await?,
         };
         let model = Model { embedder: options.embedder, tokenizer_json: tokenizer, counter: None };
         Ok(Engine {
@@ -183,7 +183,14 @@ impl Engine {
         Ok(self.with(call, async |services| self.core.refresh_paced(services.pacer).await).await?)
     }
 
-    pub async fn stats(&self, _call: u32) -> JsResult<JsValue> {
+    /// Reads what opening has left for later.
+    pub async fn complete(&self, call: u32) -> JsResult<()> {
+        Ok(self.with(call, async |services| self.core.complete(services.pacer).await).await?)
+    }
+
+    pub async fn stats(&self, call: u32) -> JsResult<JsValue> {
+        // What cannot be read at all will be met by who needs it.
+        let _ = self.complete(call).await;
         to_js(&self.core.stats())
     }
 

@@ -1,7 +1,7 @@
 //! A store in which something goes wrong at a chosen call, around any other store: for tests of what is left then.
 
 use nearfield::pace::LocalFuture;
-use nearfield::store::{Commit, Store};
+use nearfield::store::{Commit, Named, Store};
 use nearfield::{Error, ErrorKind, Result};
 use std::cell::Cell;
 use std::ops::Range;
@@ -14,7 +14,8 @@ pub enum Fault {
     DiesBefore,
     /// The process dies after the call took effect but before anybody heard of it.
     DiesAfter,
-    /// What is read is cut in half; a commit is only refused, as it is atomic.
+    /// What is read is cut in half; so is what is staged or discarded, with an error; a commit is only refused, as it is
+    /// atomic.
     Torn,
 }
 
@@ -96,6 +97,34 @@ impl<S: Store> Store for Faulty<S> {
 
     fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
         Box::pin(self.call(move |store| store.read_range(name, range), half))
+    }
+
+    fn stage(&self, mut blobs: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        Box::pin(async move {
+            match self.course()? {
+                Course::Normal => self.inner.stage(blobs).await,
+                Course::Then(error) => self.inner.stage(blobs).await.and(Err(error)),
+                Course::Torn => {
+                    blobs.truncate(blobs.len().div_ceil(2));
+                    blobs.iter_mut().last().into_iter().for_each(|(_, bytes)| bytes.truncate(bytes.len() / 2));
+                    let torn = Error::new(ErrorKind::ConnectionLost, "torn");
+                    self.inner.stage(blobs).await.and(Err(torn))
+                }
+            }
+        })
+    }
+
+    fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        Box::pin(async move {
+            match self.course()? {
+                Course::Normal => self.inner.discard(names).await,
+                Course::Then(error) => self.inner.discard(names).await.and(Err(error)),
+                Course::Torn => {
+                    let torn = Error::new(ErrorKind::ConnectionLost, "torn");
+                    self.inner.discard(&names[..names.len() / 2]).await.and(Err(torn))
+                }
+            }
+        })
     }
 
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {

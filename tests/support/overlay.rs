@@ -1,7 +1,7 @@
 //! A collection that is read only, with one blob replaced: for tests of what damage does.
 
 use nearfield::pace::LocalFuture;
-use nearfield::store::{Commit, MemoryStore, Store};
+use nearfield::store::{Commit, MemoryStore, Named, Store};
 use nearfield::{Error, Result};
 use pollster::block_on;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ impl Overlay {
             let filler = nearfield::codec::FrameWriter::new(*b"MANI", expected + 1).finish().unwrap();
             let manifest = if last { self.blobs[MANIFEST].clone() } else { filler };
             let put = if last { put.clone() } else { vec![] };
-            let commit = Commit { expected, generation: expected + 1, manifest, put, delete: vec![] };
+            let commit = Commit { expected, generation: expected + 1, manifest, put, staged: vec![], delete: vec![] };
             block_on(store.commit(commit)).unwrap();
         }
         store
@@ -64,6 +64,14 @@ impl Store for Overlay {
 
     fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>> {
         Box::pin(async move { self.get(name).ok_or_else(|| Error::not_found(format!("blob {name}"))) })
+    }
+
+    fn stage(&self, _: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        refused()
+    }
+
+    fn discard<'a>(&'a self, _: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        refused()
     }
 
     fn commit(&self, _: Commit) -> LocalFuture<'_, Result<()>> {

@@ -3,7 +3,7 @@
 
 use nearfield::codec::FrameWriter;
 use nearfield::pace::LocalFuture;
-use nearfield::store::{Commit, Store};
+use nearfield::store::{Commit, Named, Store};
 use nearfield::{limits, ErrorKind, Result};
 
 /// Where one collection can be opened again and again, empty at first.
@@ -30,6 +30,11 @@ macro_rules! store_contract {
         $run!(a_closed_handle_says_so);
         $run!(destroying_leaves_nothing);
         $run!(calls_may_overlap);
+        $run!(what_is_staged_counts_once_it_is_committed);
+        $run!(a_commit_without_what_was_staged_is_locked_and_changes_nothing);
+        $run!(what_is_staged_may_be_staged_anew_and_discarded);
+        $run!(what_a_dead_writer_staged_is_listed_and_can_go);
+        $run!(parts_of_large_blobs_are_read_however_they_came);
     };
 }
 pub(crate) use store_contract;
@@ -41,12 +46,23 @@ fn manifest(generation: u64, content: &str) -> Vec<u8> {
     frame.finish().unwrap()
 }
 
+fn named(blobs: &[(&str, &[u8])]) -> Vec<Named> {
+    blobs.iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect()
+}
+
+/// A commit of blobs that were staged.
+fn commit_staged(expected: u64, blobs: &[(&str, &[u8])], delete: &[&str]) -> Commit {
+    let staged = blobs.iter().map(|(name, bytes)| (name.to_string(), bytes.len() as u64)).collect();
+    Commit { staged, ..commit(expected, &[], delete) }
+}
+
 fn commit(expected: u64, put: &[(&str, &[u8])], delete: &[&str]) -> Commit {
     Commit {
         expected,
         generation: expected + 1,
         manifest: manifest(expected + 1, ""),
-        put: put.iter().map(|(name, bytes)| (name.to_string(), bytes.to_vec())).collect(),
+        put: named(put),
+        staged: vec![],
         delete: delete.iter().map(|name| name.to_string()).collect(),
     }
 }
@@ -302,4 +318,119 @@ pub async fn calls_may_overlap(place: &dyn Place) {
     let left: &[&str] = if one.is_ok() { &["b", "c"] } else { &["a", "d"] };
     assert_eq!(names(&*store).await, left);
     fails(if one.is_ok() { two } else { one }, ErrorKind::Locked);
+}
+
+/// Large ones and small ones, of lengths about which pieces might be wrong.
+fn assorted() -> Vec<(String, Vec<u8>)> {
+    let lengths = [0, 1, 70_000, (1 << 18) - 1, 1 << 18, (1 << 18) + 1, 1 << 20, (1 << 20) + 1, 3_000_001];
+    lengths.into_iter().enumerate().map(|(at, len)| (format!("seg-{at}"), noise(len, len as u32))).collect()
+}
+
+fn borrowed(blobs: &[(String, Vec<u8>)]) -> Vec<(&str, &[u8])> {
+    blobs.iter().map(|(name, bytes)| (&**name, &**bytes)).collect()
+}
+
+pub async fn what_is_staged_counts_once_it_is_committed(place: &dyn Place) {
+    let (store, other) = (place.open().await.unwrap(), place.open().await.unwrap());
+    store.commit(commit(0, &[("a", b"1")], &[])).await.unwrap();
+    let blobs = assorted();
+    let put = borrowed(&blobs);
+    store.stage(named(&put[..5])).await.unwrap();
+    store.stage(named(&put[5..])).await.unwrap();
+    // Nothing has changed, and others go on writing.
+    assert_eq!(other.manifest().await.unwrap(), Some(manifest(1, "")));
+    other.commit(commit(1, &[("b", b"2")], &[])).await.unwrap();
+    store.commit(commit_staged(2, &put, &["a"])).await.unwrap();
+    assert_eq!(other.manifest().await.unwrap(), Some(manifest(3, "")));
+    for (name, blob) in &put {
+        assert!(other.read(name).await.unwrap() == *blob, "{name}");
+    }
+    let mut expected: Vec<_> = put.iter().map(|(name, blob)| (name.to_string(), blob.len() as u64)).collect();
+    expected.insert(0, ("b".into(), 1));
+    assert_eq!(other.list().await.unwrap(), expected);
+    let names: Vec<&str> = put.iter().map(|(name, _)| *name).collect();
+    other.commit(commit(3, &[], &names)).await.unwrap();
+    assert_eq!(self::names(&*store).await, ["b"]);
+    fails(store.read("seg-8").await, ErrorKind::NotFound);
+}
+
+pub async fn a_commit_without_what_was_staged_is_locked_and_changes_nothing(place: &dyn Place) {
+    let store = place.open().await.unwrap();
+    store.commit(commit(0, &[("a", b"1")], &[])).await.unwrap();
+    store.stage(named(&[("b", b"22")])).await.unwrap();
+    for wrong in [commit_staged(1, &[("b", b"22"), ("c", b"3")], &["a"]), commit_staged(1, &[("b", b"333")], &["a"])] {
+        let error = store.commit(wrong).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Locked, "{error}");
+        assert!(error.context.contains("staged"), "{error}");
+    }
+    // Nor does one upon another generation.
+    fails(store.commit(commit_staged(2, &[("b", b"22")], &["a"])).await, ErrorKind::Locked);
+    fails(
+        store.commit(Commit { put: named(&[("b", b"22")]), ..commit_staged(1, &[("b", b"22")], &[]) }).await,
+        ErrorKind::Internal,
+    );
+    assert_eq!(
+        (store.manifest().await.unwrap(), names(&*store).await),
+        (Some(manifest(1, "")), vec!["a".into(), "b".into()])
+    );
+    store.commit(commit_staged(1, &[("b", b"22")], &["a"])).await.unwrap();
+    assert_eq!((names(&*store).await, store.read("b").await.unwrap()), (vec!["b".to_string()], b"22".to_vec()));
+}
+
+pub async fn what_is_staged_may_be_staged_anew_and_discarded(place: &dyn Place) {
+    let store = place.open().await.unwrap();
+    let large = noise(2_000_000, 5);
+    store.stage(named(&[("a", b"one"), ("b", &large), ("c", b"three")])).await.unwrap();
+    store.stage(named(&[("a", b"other")])).await.unwrap();
+    store.discard(&["b".into(), "c".into(), "never was".into()]).await.unwrap();
+    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 5)]);
+    fails(store.commit(commit_staged(0, &[("a", b"other"), ("b", &large)], &[])).await, ErrorKind::Locked);
+    store.stage(named(&[("b", b"small")])).await.unwrap();
+    store.commit(commit_staged(0, &[("a", b"other"), ("b", b"small")], &[])).await.unwrap();
+    assert_eq!(
+        (store.read("a").await.unwrap(), store.read("b").await.unwrap()),
+        (b"other".to_vec(), b"small".to_vec())
+    );
+    for bad in ["", &"n".repeat(limits::BLOB_NAME_BYTES + 1)] {
+        assert!(store.stage(named(&[(bad, b"1")])).await.is_err());
+    }
+    store.close();
+    fails(store.stage(named(&[("d", b"4")])).await, ErrorKind::ConnectionLost);
+    fails(store.discard(&["d".into()]).await, ErrorKind::ConnectionLost);
+}
+
+pub async fn what_a_dead_writer_staged_is_listed_and_can_go(place: &dyn Place) {
+    let large = noise(1_000_000, 6);
+    {
+        let store = place.open().await.unwrap();
+        store.commit(commit(0, &[("a", b"1")], &[])).await.unwrap();
+        store.stage(named(&[("b", &large), ("c", b"3")])).await.unwrap();
+        store.close();
+    }
+    let next = place.open().await.unwrap();
+    assert_eq!(names(&*next).await, ["a", "b", "c"]);
+    // A commit of the same name puts its own bytes there; another removes the rest.
+    next.commit(commit(1, &[("c", b"other")], &["b"])).await.unwrap();
+    assert_eq!(
+        (names(&*next).await, next.read("c").await.unwrap()),
+        (vec!["a".to_string(), "c".into()], b"other".to_vec())
+    );
+    fails(next.read("b").await, ErrorKind::NotFound);
+}
+
+pub async fn parts_of_large_blobs_are_read_however_they_came(place: &dyn Place) {
+    let store = place.open().await.unwrap();
+    let (one, two) = (noise(1_500_000, 7), noise(1_500_000, 8));
+    store.stage(named(&[("two", &two)])).await.unwrap();
+    let staged = vec![("two".to_string(), two.len() as u64)];
+    store.commit(Commit { staged, ..commit(0, &[("one", &one)], &[]) }).await.unwrap();
+    for (name, blob) in [("one", &one), ("two", &two)] {
+        for range in
+            [0..0, 0..1, 262_143..262_145, 262_144..524_288, 100..1_400_000, 1_499_999..1_500_000, 0..1_500_000]
+        {
+            let expected = &blob[range.start as usize..range.end as usize];
+            assert!(store.read_range(name, range.clone()).await.unwrap() == expected, "{name} {range:?}");
+        }
+        fails(store.read_range(name, 1_499_999..1_500_001).await, ErrorKind::Corrupt);
+    }
 }

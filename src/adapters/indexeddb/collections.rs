@@ -1,6 +1,6 @@
 //! Which collections exist. Browsers can list databases; for those that cannot yet, a small database keeps the names.
 
-use super::connection::{answer, delete, factory, listen, Connection, Failure};
+use super::connection::{answer, delete, factory, listen, Connection, Failure, Mode};
 use super::database_name;
 use super::event::Events;
 use crate::error::{Error, ErrorKind, Result};
@@ -76,14 +76,14 @@ async fn databases() -> Result<Option<Vec<String>>> {
 
 async fn registered() -> Result<Vec<String>, Failure> {
     let connection = Connection::open(REGISTRY, Some(&[NAMES])).await?;
-    let request = connection.transaction(&[NAMES], false)?.object_store(NAMES)?.get_all_keys()?;
+    let request = connection.transaction(&[NAMES], Mode::Read)?.object_store(NAMES)?.get_all_keys()?;
     let keys = answer(&request, listen(&request)).await?;
     Ok(js_sys::Array::from(&keys).iter().filter_map(|key| key.as_string()).collect())
 }
 
 async fn register(change: impl Fn(&IdbObjectStore) -> Result<(), JsValue>) -> Result<(), Failure> {
     let connection = Connection::open(REGISTRY, Some(&[NAMES])).await?;
-    let transaction = connection.transaction(&[NAMES], true)?;
+    let transaction = connection.transaction(&[NAMES], Mode::Strict)?;
     let mut events = Events::of(&transaction, &["complete", "abort"]);
     change(&transaction.object_store(NAMES)?)?;
     match events.next().await {

@@ -11,7 +11,17 @@ use wasm_bindgen::prelude::*;
 use web_sys::{IdbDatabase, IdbFactory, IdbOpenDbRequest, IdbRequest, IdbTransaction};
 
 /// The version of every database here. A change of the object stores counts it up.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Read,
+    /// Writes that may be lost when the machine dies.
+    Relaxed,
+    /// Complete only when the disk has it.
+    Strict,
+}
 
 /// How long a request may take to be answered at all. WebKit is known to forget some, and all browsers queue an
 /// opening silently behind a deletion that a frozen tab holds up.
@@ -80,7 +90,8 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Opens the database. If it does not exist it is created with `stores`, or it is `NotFound` without any.
+    /// Opens the database. If it does not exist it is created with `stores`, or it is `NotFound` without any. One of an
+    /// earlier version gets those that it lacks.
     pub async fn open(name: &str, stores: Option<&'static [&'static str]>) -> Result<Connection, Failure> {
         let request = factory()?.open_with_u32(name, VERSION)?;
         let upgrade = Listener::new(&request, "upgradeneeded", {
@@ -122,17 +133,21 @@ impl Connection {
         self.usable.get()
     }
 
-    /// A transaction over `stores`; `strict`: read-write, complete only when the disk has it.
-    pub fn transaction(&self, stores: &[&str], strict: bool) -> Result<IdbTransaction, Failure> {
+    /// A transaction over `stores`.
+    pub fn transaction(&self, stores: &[&str], mode: Mode) -> Result<IdbTransaction, Failure> {
         let names: js_sys::Array = stores.iter().map(|&store| JsValue::from(store)).collect();
         let options = js_sys::Object::new();
-        if strict {
-            Reflect::set(&options, &"durability".into(), &"strict".into())?;
+        let (name, durability) = match mode {
+            Mode::Read => ("readonly", None),
+            Mode::Relaxed => ("readwrite", Some("relaxed")),
+            Mode::Strict => ("readwrite", Some("strict")),
+        };
+        if let Some(durability) = durability {
+            Reflect::set(&options, &"durability".into(), &durability.into())?;
         }
         // By name: the bindings know the third argument only among unstable interfaces.
         let function: js_sys::Function = Reflect::get(&self.database, &"transaction".into())?.unchecked_into();
-        let mode = if strict { "readwrite" } else { "readonly" };
-        Ok(function.call3(&self.database, &names, &mode.into(), &options)?.unchecked_into())
+        Ok(function.call3(&self.database, &names, &name.into(), &options)?.unchecked_into())
     }
 }
 
@@ -163,7 +178,9 @@ pub fn listen(request: &IdbRequest) -> Events {
 
 fn create(request: &IdbOpenDbRequest, stores: &[&str]) -> Result<(), JsValue> {
     let database: IdbDatabase = request.result()?.unchecked_into();
-    stores.iter().try_for_each(|store| database.create_object_store(store).map(drop))
+    let known = database.object_store_names();
+    let new = stores.iter().filter(|store| !known.contains(store));
+    new.copied().try_for_each(|store| database.create_object_store(store).map(drop))
 }
 
 /// The answer to a request to open or delete, within limits of time.

@@ -1,10 +1,16 @@
-//! A collection as an IndexedDB database `nearfield:<name>` with three object stores:
+//! A collection as an IndexedDB database `nearfield:<name>` with four object stores:
 //!
 //! ```text
-//! blobs   name -> Uint8Array
-//! sizes   name -> number of bytes, so that listing reads no blob
+//! blobs   name -> Uint8Array, or the number of bytes of a large blob
+//! pieces  [name, number] -> Uint8Array, the bytes of large blobs (pieces.rs)
+//! sizes   name -> number of bytes, so that listing reads no blob; 0 while a large one is staged
 //! meta    "generation" -> number, "manifest" -> Uint8Array
 //! ```
+//! Databases of version 1 have no `pieces`, and all blobs whole; opening them adds the store.
+//!
+//! A read waits for every transaction that was begun before and writes to the same store, until the disk has it. So
+//! what is staged goes into small transactions, and the commit of what was staged writes neither to `blobs` nor to
+//! `pieces`.
 //!
 //! A transaction ends by itself as soon as control returns to the browser and no request is pending. So nothing is
 //! ever awaited inside one: all requests are made in one turn, and only their outcome is waited for.
@@ -12,17 +18,20 @@
 mod collections;
 mod connection;
 mod event;
+mod pieces;
 
 pub use collections::{destroy, list};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::pace::LocalFuture;
-use crate::store::{closed, conflict, missing, Commit, Store};
-use connection::{answer, listen, Connection, Failure};
+use crate::store::manifest::DELETED_AT_ONCE;
+use crate::store::{closed, conflict, lost, missing, names, part, Commit, Named, Store};
+use connection::{answer, listen, Connection, Failure, Mode};
 use event::{Events, Listener};
 use js_sys::{Reflect, Uint8Array};
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -31,7 +40,8 @@ use web_sys::{IdbRequest, IdbTransaction};
 const BLOBS: &str = "blobs";
 const SIZES: &str = "sizes";
 const META: &str = "meta";
-const STORES: &[&str] = &[BLOBS, SIZES, META];
+const PIECES: &str = "pieces";
+const STORES: &[&str] = &[BLOBS, SIZES, META, PIECES];
 const GENERATION: &str = "generation";
 const MANIFEST: &str = "manifest";
 
@@ -104,7 +114,7 @@ impl IndexedDbStore {
 
     async fn get(&self, store: &str, key: &str) -> Result<JsValue> {
         let work = async |connection: &Connection| {
-            let request = connection.transaction(&[store], false)?.object_store(store)?.get(&key.into())?;
+            let request = connection.transaction(&[store], Mode::Read)?.object_store(store)?.get(&key.into())?;
             answer(&request, listen(&request)).await
         };
         self.retrying(work).await.0
@@ -135,9 +145,53 @@ impl IndexedDbStore {
         }
     }
 
+    async fn put_aside(&self, blobs: Vec<Named>) -> Result<()> {
+        blobs.iter().try_for_each(|(name, _)| names::check(name))?;
+        let bytes = blobs.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+        for step in pieces::steps(&blobs) {
+            match self.retrying(async |connection: &Connection| step.run(connection).await).await.0 {
+                Err(error) if error.kind == ErrorKind::QuotaExceeded => {
+                    return Err(error.within(no_room(bytes).await));
+                }
+                done => done?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes blobs that no manifest names, a few in each transaction. Nothing is lost if the disk learns of it late.
+    async fn remove(&self, names: &[String]) -> Result<()> {
+        for some in names.chunks(DELETED_AT_ONCE) {
+            let work = async |connection: &Connection| {
+                let transaction = connection.transaction(&[BLOBS, SIZES, PIECES], Mode::Relaxed)?;
+                let events = Events::of(&transaction, &["complete", "abort"]);
+                let made = some.iter().try_for_each(|name| pieces::remove(&transaction, name));
+                pieces::settled(&transaction, events, made.map_err(Failure::from)).await
+            };
+            self.retrying(work).await.0?;
+        }
+        Ok(())
+    }
+
+    async fn bytes(&self, name: &str, range: Option<Range<u64>>) -> Result<Vec<u8>> {
+        let value = self.get(BLOBS, name).await?;
+        if value.is_undefined() {
+            return Err(missing(name));
+        }
+        if let Some(total) = value.as_f64() {
+            let work = async |connection: &Connection| pieces::join(connection, name, total, range.clone()).await;
+            return self.retrying(work).await.0;
+        }
+        let whole = bytes(value, name)?;
+        match &range {
+            Some(range) => part(whole, range),
+            None => Ok(whole),
+        }
+    }
+
     async fn sizes(&self) -> Result<Vec<(String, u64)>> {
         let work = async |connection: &Connection| {
-            let sizes = connection.transaction(&[SIZES], false)?.object_store(SIZES)?;
+            let sizes = connection.transaction(&[SIZES], Mode::Read)?.object_store(SIZES)?;
             let (keys, values) = (sizes.get_all_keys()?, sizes.get_all()?);
             let (keys_heard, values_heard) = (listen(&keys), listen(&values));
             Ok((answer(&keys, keys_heard).await?, answer(&values, values_heard).await?))
@@ -162,13 +216,19 @@ impl Store for IndexedDbStore {
     }
 
     fn read<'a>(&'a self, name: &'a str) -> LocalFuture<'a, Result<Vec<u8>>> {
-        Box::pin(async move {
-            let value = self.get(BLOBS, name).await?;
-            if value.is_undefined() {
-                return Err(missing(name));
-            }
-            bytes(value, name)
-        })
+        Box::pin(self.bytes(name, None))
+    }
+
+    fn read_range<'a>(&'a self, name: &'a str, range: Range<u64>) -> LocalFuture<'a, Result<Vec<u8>>> {
+        Box::pin(self.bytes(name, Some(range)))
+    }
+
+    fn stage(&self, blobs: Vec<Named>) -> LocalFuture<'_, Result<()>> {
+        Box::pin(self.put_aside(blobs))
+    }
+
+    fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>> {
+        Box::pin(self.remove(names))
     }
 
     fn commit(&self, commit: Commit) -> LocalFuture<'_, Result<()>> {
@@ -195,17 +255,23 @@ impl Store for IndexedDbStore {
     }
 }
 
-/// One transaction: look at the generation, and in the same turn in which the answer arrives write everything.
+/// One transaction: look at the generation and at what was staged, and in the same turn in which the last answer arrives
+/// write everything.
 async fn attempt(connection: &Connection, commit: &Rc<Commit>) -> Result<(), Failure> {
-    let transaction = connection.transaction(STORES, true)?;
+    let moves_blobs = !commit.put.is_empty() || !commit.delete.is_empty();
+    let transaction = connection.transaction(if moves_blobs { STORES } else { &[SIZES, META] }, Mode::Strict)?;
     let mut events = Events::of(&transaction, &["complete", "abort"]);
+    let sizes = transaction.object_store(SIZES)?;
+    let staged = commit.staged.iter().map(|(name, _)| sizes.get(&name.into())).collect::<Result<Vec<_>, _>>()?;
+    // Answers come in the order of the requests.
     let found = transaction.object_store(META)?.get(&GENERATION.into())?;
     let refused = Rc::new(RefCell::new(None));
     let _found = Listener::new(&found, "success", {
         let (found, transaction) = (found.clone(), transaction.clone());
         let (commit, refused) = (Rc::clone(commit), Rc::clone(&refused));
         move |_| {
-            if let Err(failure) = write(&transaction, &found, &commit) {
+            let written = check_staged(&staged, &commit).and_then(|()| write(&transaction, &found, &commit));
+            if let Err(failure) = written {
                 *refused.borrow_mut() = Some(failure);
                 // Fails only if the browser was faster to abort.
                 let _ = transaction.abort();
@@ -218,6 +284,16 @@ async fn attempt(connection: &Connection, commit: &Rc<Commit>) -> Result<(), Fai
     }
 }
 
+/// Whether all that was staged is there, whole.
+fn check_staged(sizes: &[IdbRequest], commit: &Commit) -> Result<(), Failure> {
+    for (size, (name, bytes)) in sizes.iter().zip(&commit.staged) {
+        if size.result()?.as_f64() != Some(*bytes as f64) {
+            return Err(lost(name).into());
+        }
+    }
+    Ok(())
+}
+
 fn write(transaction: &IdbTransaction, found: &IdbRequest, commit: &Commit) -> Result<(), Failure> {
     let found = found.result()?;
     let found = if found.is_undefined() { Some(0.0) } else { found.as_f64() };
@@ -225,16 +301,13 @@ fn write(transaction: &IdbTransaction, found: &IdbRequest, commit: &Commit) -> R
     if found != commit.expected {
         return Err(conflict(commit.expected, found).into());
     }
-    let store = |name: &str| transaction.object_store(name);
-    let (blobs, sizes, meta) = (store(BLOBS)?, store(SIZES)?, store(META)?);
     for (name, bytes) in &commit.put {
-        blobs.put_with_key(&Uint8Array::from(&bytes[..]), &name.into())?;
-        sizes.put_with_key(&JsValue::from_f64(bytes.len() as f64), &name.into())?;
+        pieces::put(transaction, name, bytes)?;
     }
     for name in &commit.delete {
-        blobs.delete(&name.into())?;
-        sizes.delete(&name.into())?;
+        pieces::remove(transaction, name)?;
     }
+    let meta = transaction.object_store(META)?;
     meta.put_with_key(&Uint8Array::from(&commit.manifest[..]), &MANIFEST.into())?;
     meta.put_with_key(&JsValue::from_f64(commit.generation as f64), &GENERATION.into())?;
     Ok(())

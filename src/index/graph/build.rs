@@ -10,6 +10,7 @@ use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::index::bitset::Bitset;
 use crate::index::vectors::{Distance, VectorConfig, Vectors};
+use crate::pace::{at_once, Unpaced};
 use instant_distance::{Builder, Hnsw};
 use serde::{Deserialize, Serialize, Serializer};
 use std::sync::Arc;
@@ -85,7 +86,8 @@ impl Job {
         let (segment, fingerprint, count) = (head.u64()?, head.u32()?, head.u32()?);
         let config = VectorConfig::decode(&mut head)?;
         head.end()?;
-        let vectors = Vectors::decode(&config, frame.section(*b"ROWS")?, count, fingerprint)?;
+        let rows = frame.section(*b"ROWS")?;
+        let vectors = at_once(Vectors::decode(&config, rows, count, fingerprint, &Unpaced))?;
         Ok(Job { segment, fingerprint, vectors })
     }
 }

@@ -4,6 +4,10 @@ use crate::codec::Reader;
 #[cfg(any(test, feature = "neural"))]
 use crate::codec::Writer;
 use crate::error::{Error, Result};
+use crate::pace::Pacer;
+
+/// Links that are read between two pauses: a few milliseconds of work.
+const SLICE: u64 = 1 << 17;
 
 /// For each node the nodes it points to, nearest first.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -62,7 +66,7 @@ impl Links {
     }
 
     /// Reads section ZERO of a graph of `count` nodes.
-    pub fn unpack(bytes: &[u8], count: usize) -> Result<Links> {
+    pub async fn unpack(bytes: &[u8], count: usize, pacer: &dyn Pacer) -> Result<Links> {
         let mut reader = Reader::new(bytes);
         let width = match reader.u8()? {
             found if found == width(count) => u32::from(found),
@@ -84,7 +88,10 @@ impl Links {
         }
         let mut links = Vec::with_capacity(total as usize);
         let (mut word, mut held) = (0u64, 0);
-        for _ in 0..total {
+        for done in 0..total {
+            if done % SLICE == SLICE - 1 {
+                pacer.pause().await?;
+            }
             while held < width {
                 word |= u64::from(reader.u8()?) << held;
                 held += 8;
@@ -161,6 +168,7 @@ pub(super) fn read_upper(bytes: &[u8], layers: usize, count: usize) -> Result<(V
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::{at_once, Unpaced};
     use proptest::collection::vec;
     use proptest::prelude::*;
 
@@ -168,15 +176,19 @@ mod tests {
         (0u32..70).prop_flat_map(|count| vec(vec(0..count.max(1), 0..if count > 1 { 9 } else { 1 }), count as usize))
     }
 
+    fn unpack(bytes: &[u8], count: usize) -> Result<Links> {
+        at_once(Links::unpack(bytes, count, &Unpaced))
+    }
+
     proptest! {
         #[test]
         fn links_come_back(lists in lists()) {
             let links = Links::new(lists.clone());
             let bytes = links.pack();
-            prop_assert_eq!(&Links::unpack(&bytes, lists.len()).unwrap(), &links);
+            prop_assert_eq!(&unpack(&bytes, lists.len()).unwrap(), &links);
             prop_assert!((0..).zip(&lists).all(|(node, list)| links.of(node) == list.as_slice()));
             prop_assert_eq!(links.of(lists.len() as u32), &[] as &[u32]);
-            prop_assert!((0..bytes.len()).all(|cut| Links::unpack(&bytes[..cut], lists.len()).is_err()));
+            prop_assert!((0..bytes.len()).all(|cut| unpack(&bytes[..cut], lists.len()).is_err()));
         }
 
         #[test]
@@ -191,7 +203,7 @@ mod tests {
 
         #[test]
         fn any_bytes_are_read_or_refused(bytes in vec(any::<u8>(), 0..60), count in 0usize..20, layers in 0usize..4) {
-            if let Ok(links) = Links::unpack(&bytes, count) {
+            if let Ok(links) = unpack(&bytes, count) {
                 prop_assert!(links.links.iter().all(|&link| (link as usize) < count));
             }
             if let Ok((order, upper)) = read_upper(&bytes, layers, count) {

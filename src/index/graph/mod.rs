@@ -25,6 +25,7 @@ use super::segment::Segment;
 use super::vectors::{Probe, Scan};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::pace::{at_once, Pacer, Unpaced};
 use layers::Links;
 
 const KIND: [u8; 4] = *b"GRPH";
@@ -50,13 +51,19 @@ impl Graph {
     /// # Errors
     /// `Corrupt` for damaged bytes and for the graph of another segment; `InvalidInput` for a segment without vectors.
     pub fn open(bytes: &[u8], segment: &Segment) -> Result<Graph> {
+        at_once(Graph::open_paced(bytes, segment, &Unpaced))
+    }
+
+    /// As [`Graph::open`], politely.
+    pub async fn open_paced(bytes: &[u8], segment: &Segment, pacer: &dyn Pacer) -> Result<Graph> {
         let vectors = vectors(segment)?;
-        let graph = Graph::read(bytes, segment.id(), vectors.fingerprint(), vectors.len());
+        let graph = Graph::read(bytes, segment.id(), vectors.fingerprint(), vectors.len(), pacer).await;
         graph.map_err(|e| e.within(format!("graph of segment {}", segment.id())))
     }
 
-    fn read(bytes: &[u8], segment: u64, fingerprint: u32, count: usize) -> Result<Graph> {
+    async fn read(bytes: &[u8], segment: u64, fingerprint: u32, count: usize, pacer: &dyn Pacer) -> Result<Graph> {
         let frame = Frame::open(bytes, KIND, segment)?;
+        frame.verify_paced(pacer).await?;
         let mut head = Reader::new(frame.section(*b"HEAD")?);
         let (found, nodes, layers) = (head.u32()?, head.u32()?, head.u8()?);
         head.end()?;
@@ -64,7 +71,8 @@ impl Graph {
             return Err(Error::corrupt(format!("made for {nodes} vectors of other content, in {layers} layers")));
         }
         let (order, upper) = layers::read_upper(frame.section(*b"UPPR")?, layers as usize, count)?;
-        let zero = Links::unpack(frame.section(*b"ZERO")?, count)?;
+        pacer.pause().await?;
+        let zero = Links::unpack(frame.section(*b"ZERO")?, count, pacer).await?;
         Ok(Graph { segment, fingerprint, order, upper, zero })
     }
 

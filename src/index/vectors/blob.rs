@@ -58,7 +58,7 @@ async fn read(bytes: &[u8], segment: u64, first: u32, pacer: &dyn Pacer) -> Resu
     if found != first {
         return Err(Error::corrupt(format!("vectors from chunk {found} on where {first} belongs")));
     }
-    Vectors::decode(&config, frame.section(*b"ROWS")?, count, frame.fingerprint())
+    Vectors::decode(&config, frame.section(*b"ROWS")?, count, frame.fingerprint(), pacer).await
 }
 
 impl VectorsBuilder {

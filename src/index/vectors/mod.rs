@@ -27,6 +27,7 @@ use crate::codec::Reader;
 use crate::error::{Error, Result};
 use crate::kernel::{dot_f32, dot_i8};
 use crate::limits;
+use crate::pace::Pacer;
 use half::f16;
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
@@ -106,6 +107,20 @@ enum Rows {
     Int8(Vec<i8>),
 }
 
+/// Numbers that are looked at between two pauses: some milliseconds of work.
+const SLICE: usize = 1 << 21;
+
+impl Rows {
+    /// Whether these numbers are such as insertion lets through.
+    fn are_sound(&self, part: Range<usize>) -> bool {
+        match self {
+            Rows::F32(rows) => rows[part].iter().all(|value| value.abs() <= limits::VECTOR_VALUE),
+            Rows::F16(rows) => rows[part].iter().all(|&bits| f16::from_bits(bits).is_finite()),
+            Rows::Int8(rows) => rows[part].iter().all(|&value| value != i8::MIN),
+        }
+    }
+}
+
 /// What turns a product of stored numbers into a score, for one number of dimensions.
 struct Shape {
     dims: usize,
@@ -132,9 +147,17 @@ pub(crate) struct Vectors {
 }
 
 impl Vectors {
+    /// Politely: tens of thousands of rows take tens of milliseconds.
+    ///
     /// # Errors
     /// `Corrupt` for another length and for numbers that insertion refuses.
-    pub fn decode(config: &VectorConfig, bytes: &[u8], len: u32, fingerprint: u32) -> Result<Vectors> {
+    pub async fn decode(
+        config: &VectorConfig,
+        bytes: &[u8],
+        len: u32,
+        fingerprint: u32,
+        pacer: &dyn Pacer,
+    ) -> Result<Vectors> {
         let len = len as usize;
         let mut reader = Reader::new(bytes);
         let scales = if config.scaled() { reader.f32s(len)? } else { Vec::new() };
@@ -149,24 +172,25 @@ impl Vectors {
             Storage::Int8 => Rows::Int8(reader.raw(count)?.iter().map(|&byte| byte as i8).collect()),
         };
         reader.end()?;
-        let sound = match &rows {
-            Rows::F32(rows) => rows.iter().all(|value| value.abs() <= limits::VECTOR_VALUE),
-            Rows::F16(rows) => rows.iter().all(|&bits| f16::from_bits(bits).is_finite()),
-            Rows::Int8(rows) => rows.iter().all(|&value| value != i8::MIN),
-        };
-        let sound = sound && scales.iter().all(|&scale| (0.0..=limits::VECTOR_VALUE / 100.0).contains(&scale));
-        match sound {
-            true => Ok(Vectors::new(config.clone(), rows, scales, len, fingerprint)),
-            false => Err(Error::corrupt("a vector with a number that no vector has")),
+        let mut sound = scales.iter().all(|&scale| (0.0..=limits::VECTOR_VALUE / 100.0).contains(&scale));
+        for start in (0..count).step_by(SLICE) {
+            sound &= rows.are_sound(start..count.min(start + SLICE));
+            pacer.pause().await?;
         }
-    }
-
-    fn new(config: VectorConfig, rows: Rows, scales: Vec<f32>, len: usize, fingerprint: u32) -> Vectors {
-        let whole = Shape { dims: config.dims, factors: Vec::new(), squares: Vec::new() };
-        let (whole, prefix, signs, means) = (Arc::new(whole), Mutex::default(), Mutex::default(), Mutex::default());
+        if !sound {
+            return Err(Error::corrupt("a vector with a number that no vector has"));
+        }
+        let mut shape = Shape { dims: config.dims, factors: Vec::with_capacity(len), squares: Vec::new() };
+        let whole = Arc::new(Shape { dims: config.dims, factors: Vec::new(), squares: Vec::new() });
+        let (config, prefix, signs, means) = (config.clone(), Mutex::default(), Mutex::default(), Mutex::default());
         let mut vectors = Vectors { fingerprint, config, rows, scales, len, whole, prefix, signs, means };
-        vectors.whole = Arc::new(vectors.measure(vectors.config.dims));
-        vectors
+        let rows_at_once = (SLICE / vectors.config.dims).max(1);
+        for start in (0..len).step_by(rows_at_once) {
+            vectors.measure_rows(&mut shape, start..len.min(start + rows_at_once));
+            pacer.pause().await?;
+        }
+        vectors.whole = Arc::new(shape);
+        Ok(vectors)
     }
 
     pub fn config(&self) -> &VectorConfig {
@@ -212,22 +236,27 @@ impl Vectors {
     }
 
     fn measure(&self, dims: usize) -> Shape {
-        let (mut factors, mut squares) = (Vec::with_capacity(self.len), Vec::new());
-        for row in 0..self.len {
+        let mut shape = Shape { dims, factors: Vec::with_capacity(self.len), squares: Vec::new() };
+        self.measure_rows(&mut shape, 0..self.len);
+        shape
+    }
+
+    /// Adds what belongs to the next rows to a shape.
+    fn measure_rows(&self, shape: &mut Shape, rows: Range<usize>) {
+        for row in rows {
             let scale = self.scales.get(row).copied().unwrap_or(1.0);
             match self.config.metric {
                 Metric::Cosine => {
-                    let square = self.stored_square(row, dims);
-                    factors.push(if square > 0.0 { square.sqrt().recip() } else { 0.0 });
+                    let square = self.stored_square(row, shape.dims);
+                    shape.factors.push(if square > 0.0 { square.sqrt().recip() } else { 0.0 });
                 }
-                Metric::Dot => factors.push(scale),
+                Metric::Dot => shape.factors.push(scale),
                 Metric::Euclidean => {
-                    factors.push(scale);
-                    squares.push(self.stored_square(row, dims) * scale * scale);
+                    shape.factors.push(scale);
+                    shape.squares.push(self.stored_square(row, shape.dims) * scale * scale);
                 }
             }
         }
-        Shape { dims, factors, squares }
     }
 
     fn shape(&self, dims: usize) -> Arc<Shape> {

@@ -261,6 +261,37 @@ fn blobs_are_retired_kept_and_then_deleted() {
 }
 
 #[test]
+fn many_are_deleted_a_few_at_a_time_and_none_by_a_commit_of_staged_blobs() {
+    let empty = Manifest::new(serde_json::json!({}));
+    let segments: Vec<SegmentEntry> = (1..=30).map(entry).collect();
+    let put = segments.iter().flat_map(blobs).collect::<Vec<_>>();
+    let mut current = Manifest { next_id: 31, segments, ..empty.clone() };
+    current.commit(&empty, put).unwrap();
+    let mut next = Manifest { segments: vec![], ..current.clone() };
+    next.commit(&current, vec![]).unwrap();
+    let all = next.retired.len();
+    assert!(all > 2 * DELETED_AT_ONCE);
+    let mut deleted = vec![];
+    while !next.retired.is_empty() {
+        current = next.clone();
+        let mut staged = vec![];
+        if current.generation == 4 {
+            staged.push(("seg-31".to_owned(), 3));
+            next.segments = vec![SegmentEntry { pages: vec![], ..entry(31) }];
+            next.next_id = 32;
+        }
+        let most = if current.generation < 3 || !staged.is_empty() { 0 } else { DELETED_AT_ONCE };
+        let commit = next.commit(&current, Fresh { put: vec![], staged }).unwrap();
+        assert_eq!(commit.delete.len(), most.min(current.retired.len()), "{}", commit.generation);
+        assert_eq!(next.has_overdue(), commit.generation >= 4 && !next.retired.is_empty());
+        deleted.extend(commit.delete);
+    }
+    deleted.sort();
+    deleted.dedup();
+    assert_eq!(deleted.len(), all);
+}
+
+#[test]
 fn a_new_graph_retires_the_old_one_and_tombstones_write_no_blob() {
     let current = sample();
     let mut next = current.clone();

@@ -1,0 +1,179 @@
+//! Large blobs in pieces: no request carries more bytes than one, so that nobody who waits for the database waits long.
+//! A blob of at most [`PIECE`] bytes is one value of the store `blobs`. Of a larger one `blobs` holds the number of its
+//! bytes, and the store `pieces` the bytes, under the blob's name and the number of the piece.
+
+use super::connection::{answer, listen, Connection, Failure, Mode};
+use super::event::Events;
+use super::{error_of, BLOBS, PIECES, SIZES};
+use crate::error::{Error, Result};
+use crate::store::{missing, Named};
+use js_sys::{Array, Uint8Array};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use wasm_bindgen::prelude::*;
+use web_sys::{IdbKeyRange, IdbTransaction};
+
+/// Bytes of a piece, and of what one transaction of a staging writes.
+pub const PIECE: usize = 1 << 18;
+
+/// No blob is larger: its sections are placed by 32 bits.
+const LONGEST: f64 = u32::MAX as f64;
+
+/// Part of a blob that one request writes.
+struct Write<'a> {
+    name: &'a str,
+    /// The whole blob.
+    blob: &'a [u8],
+    part: Range<usize>,
+}
+
+fn writes<'a>(name: &'a str, blob: &'a [u8]) -> impl Iterator<Item = Write<'a>> {
+    let part = |start: usize| start..blob.len().min(start + PIECE);
+    (0..blob.len().max(1)).step_by(PIECE).map(move |start| Write { name, blob, part: part(start) })
+}
+
+impl Write<'_> {
+    fn is_whole(&self) -> bool {
+        self.part.len() == self.blob.len()
+    }
+
+    fn is_last(&self) -> bool {
+        self.part.end == self.blob.len()
+    }
+
+    /// The object stores that it writes to.
+    fn stores(&self) -> impl Iterator<Item = &'static str> {
+        let listed = self.part.start == 0 || self.is_last();
+        let stores = [(BLOBS, self.is_last()), (SIZES, listed), (PIECES, !self.is_whole())];
+        stores.into_iter().filter(|(_, needed)| *needed).map(|(store, _)| store)
+    }
+
+    fn make(&self, transaction: &IdbTransaction) -> Result<(), JsValue> {
+        let Write { name, blob, part } = self;
+        let bytes = Uint8Array::from(&blob[part.clone()]);
+        let put = |store: &str, value: &JsValue| transaction.object_store(store)?.put_with_key(value, &(*name).into());
+        if !self.is_whole() {
+            transaction.object_store(PIECES)?.put_with_key(&bytes, &key(name, (part.start / PIECE) as f64))?;
+        }
+        let total = JsValue::from_f64(blob.len() as f64);
+        if self.is_last() {
+            put(BLOBS, if self.is_whole() { &bytes } else { &total })?;
+            put(SIZES, &total)?;
+        } else if part.start == 0 {
+            // From its first piece on it is listed, as nothing yet, so that none is forgotten.
+            put(SIZES, &JsValue::from_f64(0.0))?;
+        }
+        Ok(())
+    }
+}
+
+fn key(name: &str, piece: f64) -> JsValue {
+    Array::of2(&name.into(), &piece.into()).into()
+}
+
+/// Writes a blob within a transaction over `blobs`, `sizes` and `pieces`.
+pub fn put(transaction: &IdbTransaction, name: &str, blob: &[u8]) -> Result<(), JsValue> {
+    writes(name, blob).try_for_each(|write| write.make(transaction))
+}
+
+/// Removes a blob, whole or in part, within such a transaction.
+pub fn remove(transaction: &IdbTransaction, name: &str) -> Result<(), JsValue> {
+    for store in [BLOBS, SIZES] {
+        transaction.object_store(store)?.delete(&name.into())?;
+    }
+    let all = IdbKeyRange::bound(&key(name, 0.0), &key(name, f64::INFINITY))?;
+    transaction.object_store(PIECES)?.delete(&all).map(drop)
+}
+
+/// What one transaction of a staging writes: at most [`PIECE`] bytes, or one blob or piece.
+pub struct Step<'a>(Vec<Write<'a>>);
+
+/// Blobs cut into steps.
+pub fn steps(blobs: &[Named]) -> Vec<Step<'_>> {
+    let mut steps: Vec<Step<'_>> = Vec::new();
+    let mut bytes = PIECE;
+    for write in blobs.iter().flat_map(|(name, blob)| writes(name, blob)) {
+        bytes += write.part.len();
+        match steps.last_mut().filter(|_| bytes <= PIECE) {
+            Some(step) => step.0.push(write),
+            None => {
+                bytes = write.part.len();
+                steps.push(Step(vec![write]));
+            }
+        }
+    }
+    steps
+}
+
+impl Step<'_> {
+    /// In a transaction of its own, which is strict: that of the commit vouches for its own writes only.
+    pub async fn run(&self, connection: &Connection) -> Result<(), Failure> {
+        let stores: BTreeSet<&str> = self.0.iter().flat_map(Write::stores).collect();
+        let stores: Vec<&str> = stores.into_iter().collect();
+        let transaction = connection.transaction(&stores, Mode::Strict)?;
+        let events = Events::of(&transaction, &["complete", "abort"]);
+        let made = self.0.iter().try_for_each(|write| write.make(&transaction));
+        settled(&transaction, events, made.map_err(Failure::from)).await
+    }
+}
+
+/// Waits for the end of a transaction whose requests were made, or aborts it because one could not be.
+pub async fn settled(
+    transaction: &IdbTransaction,
+    mut events: Events,
+    made: Result<(), Failure>,
+) -> Result<(), Failure> {
+    if made.is_err() {
+        // Fails only if the browser was faster to abort.
+        let _ = transaction.abort();
+    }
+    match events.next().await {
+        "complete" => made,
+        _ => Err(made.err().unwrap_or_else(|| error_of(transaction).into())),
+    }
+}
+
+/// The bytes of a blob that is kept in pieces, or some of them; `total` is what `blobs` holds instead.
+pub async fn join(
+    connection: &Connection,
+    name: &str,
+    total: f64,
+    range: Option<Range<u64>>,
+) -> Result<Vec<u8>, Failure> {
+    if !(0.0..=LONGEST).contains(&total) {
+        return Err(Error::corrupt(format!("blob {name} of {total} bytes")).into());
+    }
+    let total = total as u64;
+    let range = range.unwrap_or(0..total);
+    if range.start > range.end || range.end > total {
+        return Err(Error::corrupt(format!("bytes {range:?} of blob {name} of {total}")).into());
+    }
+    let (first, last) = (range.start / PIECE as u64, range.end.div_ceil(PIECE as u64));
+    let pieces = connection.transaction(&[PIECES], Mode::Read)?.object_store(PIECES)?;
+    let mut requests = Vec::new();
+    for piece in first..last {
+        let request = pieces.get(&key(name, piece as f64))?;
+        let heard = listen(&request);
+        requests.push((piece, request, heard));
+    }
+    let mut found = Vec::new();
+    for (piece, request, heard) in requests {
+        let value = answer(&request, heard).await?;
+        if value.is_undefined() {
+            return Err(missing(name).into());
+        }
+        let expected = (total - piece * PIECE as u64).min(PIECE as u64);
+        let array = value.dyn_into::<Uint8Array>().ok().filter(|array| u64::from(array.length()) == expected);
+        let damaged = || Error::corrupt(format!("piece {piece} of blob {name} is not {expected} bytes"));
+        found.push((piece * PIECE as u64, array.ok_or_else(damaged)?));
+    }
+    // All are there, so that there is as much to allocate as was said.
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    for (start, array) in found {
+        let end = start + u64::from(array.length());
+        let (from, to) = (range.start.max(start), range.end.min(end));
+        let part = array.subarray((from - start) as u32, (to - start) as u32);
+        part.copy_to(&mut bytes[(from - range.start) as usize..(to - range.start) as usize]);
+    }
+    Ok(bytes)
+}
