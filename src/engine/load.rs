@@ -1,6 +1,7 @@
 //! From a manifest to a snapshot: segments that are open stay open, others are read and checked. What cannot be read is
 //! left out and reported: a graph costs speed, vectors cost the vector leg, and only a broken segment costs documents.
 
+use super::colbert::check_codebook;
 use super::{Access, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{ChunkRef, Graph, Lazy, Page, Segment};
@@ -59,7 +60,7 @@ impl Engine {
             // What could not be read is tried again.
             let known = known.filter(|_| before.broken.iter().all(|(id, _)| *id != entry.id));
             let fresh = fresh.as_ref().filter(|segment| segment.id() == entry.id);
-            match self.view(entry, known, fresh, &mut report, pacer).await {
+            match self.view(entry, &manifest, known, fresh, &mut report, pacer).await {
                 Ok(view) => views.push(view),
                 Err(error) if is_damage(&error) => report(error),
                 Err(error) => return Err(error),
@@ -72,6 +73,7 @@ impl Engine {
     async fn view(
         &self,
         entry: &SegmentEntry,
+        manifest: &Manifest,
         known: Option<&View>,
         fresh: Option<&Segment>,
         report: &mut dyn FnMut(Error),
@@ -97,7 +99,7 @@ impl Engine {
                     }
                 };
                 let segment = self.with_vectors(segment, entry, report, pacer).await?;
-                Rc::new(self.with_extras(segment, entry, report, pacer).await?)
+                Rc::new(self.with_extras(segment, entry, manifest, report, pacer).await?)
             }
         };
         if (segment.docs(), segment.chunks()) != (entry.docs, entry.chunks) {
@@ -130,12 +132,16 @@ impl Engine {
         &self,
         mut segment: Segment,
         entry: &SegmentEntry,
+        manifest: &Manifest,
         report: &mut dyn FnMut(Error),
         pacer: &dyn Pacer,
     ) -> Result<Segment> {
         for (&kind, extra) in &entry.extras {
             let Some(name) = entry.extra_name(kind) else { continue };
-            let read = async || segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await;
+            let read = async || {
+                let with = segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await?;
+                check_codebook(&with, manifest).map(|()| with)
+            };
             if let Some(with) = degraded(read().await, report)? {
                 segment = with;
             }

@@ -30,7 +30,7 @@ const GRAPH_CHUNKS: u32 = 20_000;
 pub enum Maintenance {
     Merged,
     BuiltGraph,
-    /// A segment got the weighted terms that it lacked.
+    /// A segment got the weighted terms or token vectors that it lacked.
     Encoded,
     /// Vectors were turned.
     Rotated,
@@ -51,7 +51,7 @@ impl Engine {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
         }
-        if self.make_up_splade(services).await? {
+        if self.make_up_splade(services).await? || self.make_up_tokens(services).await? {
             return Ok(Maintenance::Encoded);
         }
         if self.fit_if_due(&BACKGROUND, services).await? == Maintenance::Rotated {
@@ -76,7 +76,7 @@ impl Engine {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
-        while self.make_up_splade(services).await? {}
+        while self.make_up_splade(services).await? || self.make_up_tokens(services).await? {}
         for _ in 0..ATTEMPTS {
             let mut undisturbed = true;
             for group in self.groups() {
