@@ -63,6 +63,15 @@ fn expected(query: &str, text: &str) -> f64 {
     max_sim(&WordVectors::vectors(query), &WordVectors::vectors(text))
 }
 
+/// Every hit's score is what the model says of it, to within what 8 bits lose, made again some times.
+#[track_caller]
+fn check_scores(found: &Found) {
+    for hit in &found.hits {
+        let expected = expected(QUERY, &read_by_model(hit));
+        assert!((f64::from(hit.score) - expected).abs() < 0.03, "{hit:?} {expected}");
+    }
+}
+
 fn collection(docs: std::ops::Range<usize>) -> (MemoryStore, Engine) {
     let store = MemoryStore::new();
     let engine = open(store.handle());
@@ -80,9 +89,8 @@ fn scores_are_max_sim_over_every_chunk() {
     let found = find(&engine, colbert());
     assert_eq!(serde_json::to_value(found.mode).unwrap(), "colbert");
     assert_eq!(found.hits.len(), engine.stats().chunks);
+    check_scores(&found);
     for hit in &found.hits {
-        let expected = expected(QUERY, &read_by_model(hit));
-        assert!((f64::from(hit.score) - expected).abs() < 0.02, "{hit:?} {expected}");
         let place = hit.explanation.as_ref().unwrap().tokens.as_ref().unwrap();
         assert_eq!(place.score, hit.score);
     }
@@ -218,9 +226,7 @@ fn what_is_missing_or_lost_is_made_up_for() {
     assert!(made.contains(&Maintenance::Encoded) && made.iter().all(|done| *done == Maintenance::Encoded), "{made:?}");
     let found = find(&engine, colbert());
     assert_eq!(found.hits.len(), engine.stats().documents);
-    for hit in &found.hits {
-        assert!((f64::from(hit.score) - expected(QUERY, &read_by_model(hit))).abs() < 0.02);
-    }
+    check_scores(&found);
 
     // What is lost costs the token vectors there and nothing else, is reported, repaired, and made up for.
     let manifest = Manifest::decode(&block_on(store.manifest()).unwrap().unwrap()).unwrap();
@@ -239,7 +245,9 @@ fn what_is_missing_or_lost_is_made_up_for() {
     assert!(repair.actions[0].contains("colbert") && repair.lost == 0, "{repair:?}");
     assert!(verify(&without).ok);
     assert_eq!(maintain(&without), [Maintenance::Encoded]);
-    assert_eq!(sorted(&find(&without, colbert())), sorted(&found));
+    let again = find(&without, colbert());
+    check_scores(&again);
+    assert_eq!(again.hits.len(), found.hits.len());
 
     // Without the codebook no codes can be read: all are made again.
     let (_, without) = damaged(&store, &manifest.shared_name(BlobKind::Centroids).unwrap());
@@ -250,7 +258,9 @@ fn what_is_missing_or_lost_is_made_up_for() {
     assert!(repair.actions[0].contains("centroids") && repair.lost == 0, "{repair:?}");
     assert!(verify(&without).ok && find(&without, colbert()).hits.is_empty());
     assert_eq!(maintain(&without).len(), without.stats().segments.len());
-    assert_eq!(sorted(&find(&without, colbert())).len(), found.hits.len());
+    let again = find(&without, colbert());
+    check_scores(&again);
+    assert_eq!(again.hits.len(), found.hits.len());
     assert!(verify(&without).ok);
 }
 
@@ -287,13 +297,10 @@ fn the_codebook_grows_with_the_collection() {
         manifest.shared_name(BlobKind::Centroids).unwrap()
     };
     let mut names = Vec::new();
-    for number in 0..20 {
+    for number in 0..24 {
         add(&engine, vec![document(number, 1, 30)]);
         names.push(name());
-        let found = find(&engine, colbert());
-        for hit in &found.hits {
-            assert!((f64::from(hit.score) - expected(QUERY, &read_by_model(hit))).abs() < 0.03, "{number} {hit:?}");
-        }
+        check_scores(&find(&engine, colbert()));
     }
     names.dedup();
     // Of one document, and each time that there are four times as many.

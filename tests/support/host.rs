@@ -112,8 +112,7 @@ impl SparseEncoder for WordWeights {
     }
 }
 
-/// The token of a word is the direction that its letters choose, pulled a little towards that of its first letter:
-/// equal words are equal, others that begin alike are somewhat near.
+/// The token of a word is the direction that its letters choose, pulled a little towards that of the word before it.
 pub struct WordVectors {
     info: EncoderInfo,
 }
@@ -131,21 +130,22 @@ impl WordVectors {
         words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
 
-    pub fn vector(word: &str) -> Vec<f32> {
+    fn vector(word: &str, before: &str) -> Vec<f32> {
         let noise = |seed: &str, at: usize| {
             let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325u64 ^ (at as u64) << 17, |h, b| {
                 (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
             });
             (hash >> 40) as f32 / (1 << 23) as f32 - 1.0
         };
-        let first = &word[..word.chars().next().map_or(0, char::len_utf8)];
-        let vector: Vec<f32> = (0..WordVectors::DIMS).map(|at| noise(word, at) + 0.5 * noise(first, at)).collect();
+        let vector: Vec<f32> = (0..WordVectors::DIMS).map(|at| noise(word, at) + 0.3 * noise(before, at)).collect();
         let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
         vector.iter().map(|v| v / norm).collect()
     }
 
     pub fn vectors(text: &str) -> Vec<Vec<f32>> {
-        WordVectors::words(text).iter().map(|word| WordVectors::vector(word)).collect()
+        let words = WordVectors::words(text);
+        let before = std::iter::once("").chain(words.iter().map(String::as_str));
+        words.iter().zip(before).map(|(word, before)| WordVectors::vector(word, before)).collect()
     }
 }
 
