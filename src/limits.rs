@@ -92,3 +92,12 @@ pub const CONTEXT_PASSAGES: usize = 1_000;
 
 /// Terms that a learned sparse model may give one text.
 pub const SPARSE_TERMS: usize = 4096;
+
+/// Width of a token's vector. Published late-interaction models have 96 to 1,024.
+pub const TOKEN_DIMS: usize = 1_024;
+
+/// Centroids that tell token vectors apart: their numbers have 16 bits.
+pub const TOKEN_CENTROIDS: usize = 1 << 16;
+
+/// Tokens that a query of a late-interaction model is padded to: each costs a column in every comparison.
+pub const QUERY_TOKENS: usize = 512;

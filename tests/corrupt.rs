@@ -12,7 +12,7 @@ mod library;
 mod overlay;
 
 use host::{Host, WordHashes};
-use library::{add, answer, document, Random};
+use library::{add_with, answer_with, document, Random};
 use nearfield::engine::{Engine, GraphPolicy, Levels, Maintenance, Reembedding, VectorSettings, Wanted};
 use nearfield::pace::Unpaced;
 use nearfield::store::{MemoryStore, Store};
@@ -29,14 +29,14 @@ fn wanted() -> Wanted {
     Wanted { vectors: Some(vectors), levels: Some(levels), ..Wanted::default() }
 }
 
-/// Two segments with weighted terms, sentences, turned vectors and graphs, some deletions, and the first part of another
-/// model's vectors.
+/// Two segments with weighted terms, token vectors, sentences, turned vectors and graphs, some deletions, and the first
+/// part of another model's vectors.
 fn collection() -> Blobs {
     let store = MemoryStore::new();
     let engine = block_on(Engine::open(Box::new(store.handle()), wanted())).unwrap();
-    add(&engine, (0..5).map(|number| document(number, 1, 30)).collect());
-    add(&engine, (3..8).map(|number| document(number, 2, 30)).collect());
-    Host::new().run(async |services| {
+    add_with(&Host::late(), &engine, (0..5).map(|number| document(number, 1, 30)).collect());
+    add_with(&Host::late(), &engine, (3..8).map(|number| document(number, 2, 30)).collect());
+    Host::late().run(async |services| {
         engine.fit(services).await.unwrap();
         while engine.maintain(services).await.unwrap() != Maintenance::Nothing {}
     });
@@ -62,8 +62,10 @@ fn seen(engine: Result<Engine>) -> Vec<String> {
         ("winter morning", json!({ "mode": "dense", "k": 3, "vectors": "flat" })),
         ("edition e2", json!({ "mode": "dense", "k": 3, "vectors": "flat", "level": "sentence" })),
         ("copper lantern", json!({ "mode": "splade", "k": 20 })),
+        ("garden rope", json!({ "mode": "colbert", "k": 4, "group": false })),
+        ("thyme and butter", json!({ "mode": "sparse", "rerank": { "with": "colbert", "top": 5 } })),
     ] {
-        seen.push(match answer(&engine, query, options) {
+        seen.push(match answer_with(&Host::late(), &engine, query, options) {
             Ok(found) => found,
             Err(error) => {
                 assert_ne!(error.kind, ErrorKind::Internal, "{error}");
@@ -223,7 +225,7 @@ fn repair_makes_any_damaged_collection_whole() {
             assert!(after.ok && verify(&again).ok && !repair.actions.is_empty(), "{name}: {repair:?} {after:?}");
             assert_eq!(after.documents + repair.lost, 7, "{name}: {repair:?}");
             assert!(repair.lost_ids.len() <= repair.lost);
-            add(&again, vec![document(1, 3, 20)]);
+            add_with(&Host::late(), &again, vec![document(1, 3, 20)]);
             let nothing = Host::new().run(async |services| again.repair(services).await).unwrap();
             assert_eq!(nothing, Default::default());
             // What lost its vectors gets them again.

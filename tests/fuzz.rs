@@ -13,10 +13,13 @@ mod library;
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod overlay;
 
-use host::Host;
+use host::{Host, WordVectors};
 use library::{document, Random};
 use nearfield::engine::{Engine, GraphPolicy, Importer, Maintenance, VectorSettings, Wanted};
-use nearfield::index::{sparse_top_k, Graph, Lazy, Leg, Page, Segment, SparseQuery, SparseScorer};
+use nearfield::index::{
+    sparse_top_k, token_top_k, BlobKind, Codebook, Graph, Lazy, Leg, Page, Segment, SparseQuery, SparseScorer,
+    TokenQuery,
+};
 use nearfield::model::config::ModelCard;
 use nearfield::model::stream::WeightStream;
 use nearfield::model::tokenizer::Tokenizer;
@@ -192,6 +195,35 @@ fn pages_vectors_and_graphs() {
         let leg = DenseLeg { segment: &segment, graph: Some(&graph), allowed: None };
         let hits = dense_top_k(&[leg], &[0.5; 8], params, 3)?;
         assert!(hits.iter().all(|hit| hit.chunk < segment.chunks()));
+        Ok(())
+    });
+}
+
+#[test]
+fn codebooks_and_token_vectors() {
+    let store = MemoryStore::new();
+    let engine = library::open(store.handle());
+    library::add_with(&Host::late(), &engine, (0..8).map(|number| document(number, 1, 40)).collect());
+    let blobs = blobs(&store);
+    fuzz("codebook", &kind(&blobs, "-centroids-"), true, |bytes| {
+        let codebook = Codebook::decode(bytes)?;
+        let codes = codebook.quantise(&vec![0.1; codebook.form().dims]);
+        let mut vector = Vec::new();
+        codebook.dequantise(codes.view(), &mut vector);
+        assert!(vector.iter().all(|x| x.is_finite()));
+        Ok(())
+    });
+    let main = blobs.iter().find(|(name, _)| name.starts_with("seg-1-") && name.matches('-').count() == 2);
+    let segment = Segment::open(1, main.unwrap().1).unwrap();
+    let codebook = Codebook::decode(&kind(&blobs, "-centroids-")[0]).unwrap();
+    let query = TokenQuery::new(&WordVectors::vectors("harbour salt n7").concat(), &codebook).unwrap();
+    fuzz("token vectors", &kind(&blobs, "-colbert-"), true, |bytes| {
+        let segment = segment.with_extra(BlobKind::Colbert, bytes)?;
+        // The engine compares the form before it asks.
+        if segment.token_form() == Some(codebook.form()) {
+            let hits = token_top_k(&[Leg { segment: &segment, allowed: None }], &query, 5)?;
+            assert!(hits.iter().all(|hit| hit.score.is_finite()));
+        }
         Ok(())
     });
 }

@@ -45,6 +45,11 @@ proptest! {
     fn distances_agree(rows in 0usize..12, width in 0usize..400, seed: u64) {
         laws::distances_agree(rows, width, seed);
     }
+
+    #[test]
+    fn greatest_similarities_are_exact(entries in 1usize..9, tokens in 0usize..40, columns in 1usize..70, seed: u64) {
+        laws::greatest_similarities_are_exact(entries, tokens, columns, seed);
+    }
 }
 
 #[cfg(feature = "neural")]

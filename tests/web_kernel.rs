@@ -67,6 +67,13 @@ fn distances_agree() {
     for_each_seed(|r, seed| laws::distances_agree(size(r, 0, 12), size(r, 0, 400), seed));
 }
 
+#[wasm_bindgen_test]
+fn greatest_similarities_are_exact() {
+    for_each_seed(|r, seed| {
+        laws::greatest_similarities_are_exact(size(r, 1, 9), size(r, 0, 40), size(r, 1, 70), seed);
+    });
+}
+
 #[cfg(feature = "neural")]
 #[wasm_bindgen_test]
 async fn an_encoder_agrees_with_the_reference() {

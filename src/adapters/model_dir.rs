@@ -12,12 +12,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-const EXTRAS: [&str; 5] = [
+const EXTRAS: [&str; 6] = [
     "modules.json",
     "1_Pooling/config.json",
     "sentence_bert_config.json",
     "config_sentence_transformers.json",
     "tokenizer_config.json",
+    "artifact.metadata",
 ];
 
 /// Everything that an encoder is made of.

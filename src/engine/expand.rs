@@ -109,14 +109,14 @@ impl Engine {
             vectors.extend(view.segment.vector(candidate.place.chunk)?);
             work.services.pacer.pause().await?;
         }
-        let vector = question.vector.map(|vector| rocchio(&vector, &vectors, options));
+        let vector = question.vector.as_ref().map(|vector| rocchio(vector, &vectors, options));
         let answers: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
         // More than are wanted: some will turn out to stand everywhere.
         let mut model = relevance_model(&answers);
         model.truncate(3 * options.terms);
         let telling = self.telling(Rc::clone(&found.snapshot), &model, options.documents, work).await?;
         let terms = rm3(&question.terms, &telling, options);
-        Ok(Question { terms, vector, splade: question.splade })
+        Ok(Question { terms, vector, ..question })
     }
 
     /// Terms that stand in at most a tenth of all chunks, or in no more than were read.
@@ -127,7 +127,8 @@ impl Engine {
         read: usize,
         work: &Work<'_, '_>,
     ) -> Result<Vec<(String, f32)>> {
-        let needs = Needs { terms: model, columns: work.filter.is_some(), vectors: false, splade: false };
+        let needs =
+            Needs { terms: model, columns: work.filter.is_some(), vectors: false, splade: false, tokens: false };
         let snapshot = self.equipped(snapshot, &needs).await?;
         let chunks: f32 = snapshot.views.iter().map(|view| view.segment.chunks() as f32).sum();
         let df = |term: &str| snapshot.views.iter().map(|view| view.segment.df(term) as f32).sum::<f32>();

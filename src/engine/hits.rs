@@ -20,8 +20,8 @@ pub struct Hit {
     pub id: String,
     /// Number of the chunk within its document.
     pub chunk: u32,
-    /// Higher is better; its scale depends on the mode. After reranking it is the cross-encoder's logit, and hits
-    /// that were not reranked follow below the lowest one.
+    /// Higher is better; its scale depends on the mode. After reranking it is what that gave it (the cross-encoder's
+    /// logit), and hits that were not reranked follow below the lowest one.
     pub score: f32,
     /// Unless it is a chunk.
     #[serde(skip_serializing_if = "is_chunk")]
@@ -62,6 +62,8 @@ pub struct Explanation {
     pub sparse: Option<SparseExplanation>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dense: Option<Place>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<Place>,
     /// The score before reranking.
     pub fused: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -174,7 +176,7 @@ fn place_in(text: &str, start: usize, span: &Range<usize>) -> [u32; 2] {
 }
 
 fn explain(asked: &Asked<'_>, candidate: &Candidate, logit: Option<f32>) -> Explanation {
-    let Candidate { place, score, sparse, dense } = *candidate;
+    let Candidate { place, score, sparse, dense, tokens } = *candidate;
     let query = SparseQuery { terms: asked.question.sparse_terms(), scorer: scorer(asked.options) };
     let all = legs(asked.snapshot, asked.allowed);
     let by_terms = |Standing { rank, score }| SparseExplanation {
@@ -185,6 +187,7 @@ fn explain(asked: &Asked<'_>, candidate: &Candidate, logit: Option<f32>) -> Expl
     Explanation {
         sparse: sparse.map(by_terms),
         dense: dense.map(|Standing { rank, score }| Place { rank, score }),
+        tokens: tokens.map(|Standing { rank, score }| Place { rank, score }),
         fused: score,
         rerank: logit,
     }

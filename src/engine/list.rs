@@ -51,7 +51,7 @@ impl Engine {
     /// `InvalidInput` for a filter that cannot be, or on a field that no document has.
     pub async fn list(&self, options: &ListOptions) -> Result<Listing> {
         let filter = options.filter.as_ref().map(Filter::parse).transpose()?;
-        let needs = Needs { terms: &[], columns: filter.is_some(), vectors: false, splade: false };
+        let needs = Needs { terms: &[], columns: filter.is_some(), vectors: false, splade: false, tokens: false };
         let snapshot = self.equipped(self.snapshot(), &needs).await?;
         if let Some(filter) = &filter {
             snapshot.check_fields(filter.fields())?;

@@ -1,6 +1,7 @@
 //! From a manifest to a snapshot: segments that are open stay open, others are read and checked. What cannot be read is
 //! left out and reported: a graph costs speed, vectors cost the vector leg, and only a broken segment costs documents.
 
+use super::colbert::check_codebook;
 use super::{Access, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{ChunkRef, Graph, Lazy, Page, Segment};
@@ -31,6 +32,13 @@ pub(super) enum Depth {
     /// What words need.
     Words,
     All,
+}
+
+/// What is the same for all segments that are read for one generation.
+struct Reading<'a> {
+    depth: Depth,
+    manifest: &'a Manifest,
+    pacer: &'a dyn Pacer,
 }
 
 impl Engine {
@@ -89,6 +97,7 @@ impl Engine {
         self.damaged.take();
         let before = self.snapshot();
         let (mut views, mut broken) = (Vec::new(), Vec::new());
+        let reading = Reading { depth, manifest: &manifest, pacer };
         for entry in &manifest.segments {
             let mut report =
                 |error: Error| broken.push((entry.id, Rc::new(error.within(format!("segment {}", entry.id)))));
@@ -96,7 +105,7 @@ impl Engine {
             // What could not be read is tried again.
             let known = known.filter(|_| before.broken.iter().all(|(id, _)| *id != entry.id));
             let fresh = fresh.as_ref().filter(|segment| segment.id() == entry.id);
-            match self.view(depth, entry, known, fresh, &mut report, pacer).await {
+            match self.view(&reading, entry, known, fresh, &mut report).await {
                 Ok(view) => views.push(view),
                 Err(error) if is_damage(&error) => report(error),
                 Err(error) => return Err(error),
@@ -108,13 +117,13 @@ impl Engine {
 
     async fn view(
         &self,
-        depth: Depth,
+        reading: &Reading<'_>,
         entry: &SegmentEntry,
         known: Option<&View>,
         fresh: Option<&Segment>,
         report: &mut dyn FnMut(Error),
-        pacer: &dyn Pacer,
     ) -> Result<View> {
+        let &Reading { depth, manifest, pacer } = reading;
         let whole = known.filter(|view| !view.partial);
         if let Some(view) = whole.filter(|view| *view.entry == *entry) {
             return Ok(view.clone());
@@ -140,7 +149,7 @@ impl Engine {
                     Depth::Words => Rc::new(segment),
                     Depth::All => {
                         let segment = self.with_vectors(segment, entry, report, pacer).await?;
-                        Rc::new(self.with_extras(segment, entry, report, pacer).await?)
+                        Rc::new(self.with_extras(segment, entry, manifest, report, pacer).await?)
                     }
                 }
             }
@@ -179,12 +188,16 @@ impl Engine {
         &self,
         mut segment: Segment,
         entry: &SegmentEntry,
+        manifest: &Manifest,
         report: &mut dyn FnMut(Error),
         pacer: &dyn Pacer,
     ) -> Result<Segment> {
         for (&kind, extra) in &entry.extras {
             let Some(name) = entry.extra_name(kind) else { continue };
-            let read = async || segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await;
+            let read = async || {
+                let with = segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await?;
+                check_codebook(&with, manifest).map(|()| with)
+            };
             if let Some(with) = degraded(read().await, report)? {
                 segment = with;
             }

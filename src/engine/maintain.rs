@@ -39,7 +39,7 @@ struct Rewritten {
 pub enum Maintenance {
     Merged,
     BuiltGraph,
-    /// A segment got the weighted terms that it lacked.
+    /// A segment got the weighted terms or token vectors that it lacked.
     Encoded,
     /// Vectors were turned.
     Rotated,
@@ -67,7 +67,7 @@ impl Engine {
         if self.delete_overdue().await? {
             return Ok(Maintenance::Deleted);
         }
-        if self.make_up_splade(services).await? {
+        if self.make_up_splade(services).await? || self.make_up_tokens(services).await? {
             return Ok(Maintenance::Encoded);
         }
         if self.fit_if_due(&BACKGROUND, services).await? == Maintenance::Rotated {
@@ -95,7 +95,7 @@ impl Engine {
             self.prepare_to_write().await?;
         }
         self.clear_up().await?;
-        while self.make_up_splade(services).await? {}
+        while self.make_up_splade(services).await? || self.make_up_tokens(services).await? {}
         for _ in 0..ATTEMPTS {
             let mut undisturbed = true;
             for group in self.groups() {

@@ -7,6 +7,7 @@
 //! queue for one lock.
 
 mod archive;
+mod colbert;
 mod context;
 mod expand;
 mod hits;
@@ -51,7 +52,7 @@ pub use verify::Verification;
 pub use write::Incoming;
 
 use crate::error::{Error, Result};
-use crate::index::{Page, Rotation, Segment};
+use crate::index::{Codebook, Page, Rotation, Segment};
 use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Fresh, Manifest, Numbered, Store, COMMIT_BYTES};
@@ -75,6 +76,8 @@ pub struct Engine {
     damaged: RefCell<Vec<String>>,
     /// The rotation that was used last, with what the manifest says of it.
     rotation: RefCell<Option<(Numbered, Rc<Rotation>)>>,
+    /// The codebook of token vectors that was used last, likewise.
+    codebook: RefCell<Option<(Numbered, Rc<Codebook>)>>,
     writer: Mutex<()>,
     /// Held while segments are merged and graphs built, which takes long and leaves the writer free.
     upkeep: Mutex<()>,
@@ -131,6 +134,7 @@ impl Engine {
             blocks: RefCell::default(),
             damaged: RefCell::default(),
             rotation: RefCell::default(),
+            codebook: RefCell::default(),
             writer: Mutex::new(()),
             upkeep: Mutex::new(()),
             access,

@@ -1,23 +1,28 @@
 //! What a search looks for, in the forms that its legs understand.
 
+use super::colbert;
 use super::services::Services;
 use super::splade;
 use super::write::mismatch;
 use super::Engine;
 use crate::error::{Error, ErrorKind, Result};
+use crate::index::TokenQuery;
 use crate::limits;
 use crate::model::{Embedder, Role};
 use crate::search::options::{Mode, SearchOptions, SparseKind};
 use crate::search::snapshot::Snapshot;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// A query, analysed and embedded as its mode needs it. A blank one has neither terms nor a vector.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Question {
     pub terms: Vec<(String, f32)>,
     pub vector: Option<Vec<f32>>,
     /// Weighted terms, where the sparse leg is a learned one.
     pub splade: Option<Vec<(String, f32)>>,
+    /// Its tokens, where the search compares those of texts with them.
+    pub tokens: Option<Rc<TokenQuery>>,
 }
 
 impl Question {
@@ -49,7 +54,11 @@ impl Engine {
             false => None,
             true => Some(self.weighted_query(query, services).await?),
         };
-        Ok(Question { terms: self.terms(query), vector, splade })
+        let tokens = match options.mode {
+            Mode::Colbert => self.token_query(query, &snapshot.manifest, services).await?,
+            _ => None,
+        };
+        Ok(Question { terms: self.terms(query), vector, splade, tokens })
     }
 
     /// The query's terms, repeated ones with their count as weight. Of very many, the first.
@@ -95,7 +104,7 @@ impl Engine {
 
 /// Whether the sparse leg of a search is a learned one.
 fn uses_splade(options: &SearchOptions) -> bool {
-    options.sparse == SparseKind::Splade && options.mode != Mode::Dense
+    options.sparse == SparseKind::Splade && !matches!(options.mode, Mode::Dense | Mode::Colbert)
 }
 
 /// Hybrid search falls back to its lexical half where the collection has no vectors, or where only lexical answers
@@ -103,6 +112,9 @@ fn uses_splade(options: &SearchOptions) -> bool {
 pub(super) fn effective_mode(options: &SearchOptions, snapshot: &Snapshot, services: &Services<'_>) -> Result<Mode> {
     if uses_splade(options) {
         splade::check_search(snapshot, services)?;
+    }
+    if colbert::is_wanted(options) {
+        colbert::check_search(snapshot, services)?;
     }
     if !options.mode.is_dense() || snapshot.views.is_empty() {
         return Ok(options.mode);

@@ -1,5 +1,6 @@
 //! Answering: analyse and embed the query, retrieve, fuse, fetch texts, rerank, and say how long each stage took.
 
+use super::colbert;
 use super::context::Context;
 use super::expand::{Expansion, Work};
 use super::hits::{Asked, Hit};
@@ -11,10 +12,12 @@ use super::timings::{Timings, Watch};
 use super::verify::live_ids;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, Result};
-use crate::index::{Bitset, DenseMode, Document, Filter, Joint};
+use crate::index::{Bitset, DenseMode, Document, Filter};
 use crate::limits;
-use crate::search::options::{ExpandOptions, Mode, SearchOptions, SparseKind};
-use crate::search::retrieve::{allowed, candidates, dense_leg, joint_leg, second_stage, sparse_leg, Candidate};
+use crate::search::options::{ExpandOptions, Mode, RerankWith, SearchOptions, SparseKind};
+use crate::search::retrieve::{
+    allowed, candidates, dense_leg, joint_leg, second_stage, sparse_leg, token_leg, Candidate, Legs,
+};
 use crate::search::snapshot::Snapshot;
 use serde::Serialize;
 use std::rc::Rc;
@@ -103,7 +106,7 @@ impl Engine {
         let Retrieved { snapshot, allowed, ranked } = found;
         let asked = Asked { snapshot: &snapshot, allowed: &allowed, question: &question, options: &options, care };
         let ranked = match options.rerank {
-            Some(rerank) if options.k > 0 => self.rerank(query, &asked, ranked, rerank.top, services).await?,
+            Some(rerank) if options.k > 0 => self.rerank(query, &asked, ranked, rerank, services).await?,
             _ => ranked.into_iter().map(|candidate| (candidate, None)).collect(),
         };
         watch.lap(|t| &mut t.rerank);
@@ -130,10 +133,14 @@ impl Engine {
     ) -> Result<Retrieved> {
         let Work { filter, options, services, watch, .. } = work;
         let vector = question.vector.as_deref();
-        let terms = if options.mode == Mode::Dense { &[] } else { question.sparse_terms() };
+        let terms = match options.mode {
+            Mode::Dense | Mode::Colbert => &[],
+            _ => question.sparse_terms(),
+        };
         let splade = question.splade.is_some();
         let words = if splade { &[] } else { terms };
-        let needs = Needs { terms: words, columns: filter.is_some(), vectors: vector.is_some(), splade };
+        let tokens = colbert::is_wanted(options);
+        let needs = Needs { terms: words, columns: filter.is_some(), vectors: vector.is_some(), splade, tokens };
         let snapshot = self.equipped(snapshot, &needs).await?;
         if let Some(filter) = filter {
             snapshot.check_fields(filter.fields())?;
@@ -142,8 +149,8 @@ impl Engine {
         let allowed = allowed(&snapshot, *filter);
         let mut depth = options.leg_depth();
         loop {
-            let mut legs = Joint::default();
-            if !matches!(options.mode, Mode::Dense | Mode::Joint) {
+            let mut legs = Legs::default();
+            if !matches!(options.mode, Mode::Dense | Mode::Joint | Mode::Colbert) {
                 legs.sparse = sparse_leg(&snapshot, &allowed, terms, options, depth);
             }
             watch.lap(|t| &mut t.sparse);
@@ -158,11 +165,15 @@ impl Engine {
                 (_, Some(vector)) => legs.dense = dense_leg(&snapshot, &allowed, vector, options, depth)?,
             }
             watch.lap(|t| &mut t.dense);
+            if let Some(query) = &question.tokens {
+                legs.tokens = token_leg(&snapshot, &allowed, query, depth)?;
+            }
+            watch.lap(|t| &mut t.tokens);
             services.pacer.pause().await?;
             let ranked = candidates(&snapshot, &legs, options)?;
             watch.lap(|t| &mut t.fuse);
             // Long documents may fill a leg with their chunks: look deeper until there are k documents or no more.
-            let exhausted = [&legs.sparse, &legs.dense, &legs.joint].iter().all(|leg| leg.len() < depth);
+            let exhausted = [&legs.sparse, &legs.dense, &legs.joint, &legs.tokens].iter().all(|leg| leg.len() < depth);
             if ranked.len() >= options.k || exhausted || depth >= limits::HITS {
                 return Ok(Retrieved { snapshot, allowed, ranked });
             }
@@ -171,10 +182,11 @@ impl Engine {
     }
 }
 
-/// Whether neither vectors nor weighted terms can play a part.
+/// Whether neither vectors, nor weighted terms, nor token vectors can play a part.
 fn is_of_words_alone(options: &SearchOptions) -> bool {
     options.mode == Mode::Sparse
         && options.sparse != SparseKind::Splade
+        && options.rerank.is_none_or(|rerank| rerank.with != RerankWith::Colbert)
         && options.context.is_none()
         && options.expand.is_none()
 }

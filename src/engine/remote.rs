@@ -26,6 +26,8 @@ pub(super) struct Needs<'a> {
     pub vectors: bool,
     /// Weighted terms.
     pub splade: bool,
+    /// Token vectors.
+    pub tokens: bool,
 }
 
 impl Engine {
@@ -60,11 +62,12 @@ impl Engine {
                 lazy.take_vectors(&self.blob(&blob, &vectors.blob).await?)?;
             }
         }
-        if let (true, Some(extra), Some(blob)) =
-            (needs.splade, view.entry.extras.get(&BlobKind::Splade), view.entry.extra_name(BlobKind::Splade))
-        {
-            if !lazy.segment().extras().contains(&BlobKind::Splade) {
-                lazy.take_extra(BlobKind::Splade, &self.blob(&blob, &extra.blob).await?)?;
+        for (kind, needed) in [(BlobKind::Splade, needs.splade), (BlobKind::Colbert, needs.tokens)] {
+            let extra = view.entry.extras.get(&kind).filter(|_| needed);
+            if let (Some(extra), Some(blob)) = (extra, view.entry.extra_name(kind)) {
+                if !lazy.segment().extras().contains(&kind) {
+                    lazy.take_extra(kind, &self.blob(&blob, &extra.blob).await?)?;
+                }
             }
         }
         let wanted: Vec<(&str, &Blocks, Range<usize>)> = needs

@@ -2,6 +2,7 @@
 //! out of a segment that lost a page, a segment that lost its vectors stays for lexical search until it is embedded
 //! anew, and a lost graph is built again by maintenance.
 
+use super::colbert::drop_codes;
 use super::services::Services;
 use super::verify::{Inspected, Verification};
 use super::Engine;
@@ -65,7 +66,11 @@ impl Engine {
             if kind == BlobKind::Rotation {
                 repair.without_vectors += drop_vectors(&mut manifest);
             }
-            repair.actions.push(format!("the {} was dropped: {why}", kind.name()));
+            if kind == BlobKind::Centroids {
+                let dropped = drop_codes(&mut manifest);
+                put.retain(|(name, _): &(String, Vec<u8>)| !dropped.contains(name));
+            }
+            repair.actions.push(format!("the {} blob was dropped: {why}", kind.name()));
         }
         if self.drop_pending(&mut manifest).await? {
             repair.actions.push("the vectors of another model that were being prepared begin anew".to_owned());

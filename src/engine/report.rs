@@ -44,6 +44,9 @@ pub struct SegmentStats {
     pub vector_bytes: usize,
     /// Weighted terms of the learned sparse model; 0 without any.
     pub impact_bytes: usize,
+    /// Vectors of tokens, and what they take; 0 without any.
+    pub tokens: usize,
+    pub token_bytes: usize,
     pub graph_bytes: usize,
 }
 
@@ -74,6 +77,8 @@ impl Engine {
                     postings_bytes: inner.postings_bytes,
                     vector_bytes: inner.vector_bytes,
                     impact_bytes: inner.impact_bytes,
+                    tokens: inner.tokens,
+                    token_bytes: inner.token_bytes,
                     graph_bytes: view.graph.as_ref().map_or(0, |graph| graph.bytes()),
                 }
             })

@@ -1,7 +1,7 @@
 //! What one call of the engine is given by its host: time, patience, models, and somebody to tell.
 
 use crate::error::Result;
-use crate::model::{Embedder, Reranker, SparseEncoder};
+use crate::model::{Embedder, LateEncoder, Reranker, SparseEncoder};
 use crate::pace::{Clock, LocalFuture, Pacer};
 use crate::text::TokenCounter;
 use serde::Serialize;
@@ -57,6 +57,8 @@ pub struct Services<'a> {
     pub embedder: Option<&'a dyn Embedder>,
     /// The learned sparse model.
     pub sparse: Option<&'a dyn SparseEncoder>,
+    /// The late-interaction model.
+    pub late: Option<&'a dyn LateEncoder>,
     pub reranker: Option<&'a dyn Reranker>,
     pub graphs: Option<&'a dyn GraphBuilder>,
     /// `None` where nobody else writes.

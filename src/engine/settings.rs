@@ -2,7 +2,7 @@
 
 use super::Levels;
 use crate::error::{Error, Result};
-use crate::index::{Metric, Storage};
+use crate::index::{Metric, Storage, TokenBits};
 use crate::limits;
 use crate::text::{ChunkOptions, Strategy};
 use serde::{Deserialize, Serialize};
@@ -50,12 +50,21 @@ pub struct VectorSettings {
     pub index: GraphPolicy,
     #[serde(skip_serializing_if = "RotationPolicy::is_auto")]
     pub rotation: RotationPolicy,
+    /// Bits of each dimension of token vectors, once there are many.
+    #[serde(skip_serializing_if = "is_usual")]
+    pub tokens: TokenBits,
+}
+
+/// As for [`RotationPolicy::is_auto`].
+fn is_usual(bits: &TokenBits) -> bool {
+    *bits == TokenBits::default()
 }
 
 impl Default for VectorSettings {
     fn default() -> VectorSettings {
         let (index, rotation) = (GraphPolicy::Auto, RotationPolicy::Auto);
-        VectorSettings { storage: Storage::Int8, dims: None, metric: Metric::Cosine, index, rotation }
+        let tokens = TokenBits::default();
+        VectorSettings { storage: Storage::Int8, dims: None, metric: Metric::Cosine, index, rotation, tokens }
     }
 }
 
@@ -98,7 +107,10 @@ impl Settings {
             return differs("language", &self.language, &language);
         }
         if let Some(vectors) = wanted.vectors {
-            let form = |v: &VectorSettings| format!("{:?} vectors, {:?}, dims {:?}", v.storage, v.metric, v.dims);
+            let form = |v: &VectorSettings| {
+                let tokens = u8::from(v.tokens);
+                format!("{:?} vectors, {:?}, dims {:?}, tokens of {tokens} bits", v.storage, v.metric, v.dims)
+            };
             if form(&vectors) != form(&self.vectors) {
                 return differs("", &form(&self.vectors), &form(&vectors));
             }

@@ -10,6 +10,8 @@ pub struct Timings {
     pub expand: f64,
     pub sparse: f64,
     pub dense: f64,
+    /// Comparing token vectors.
+    pub tokens: f64,
     pub fuse: f64,
     pub rerank: f64,
     pub context: f64,

@@ -1,12 +1,13 @@
 //! Reading everything and believing nothing: every checksum, every order, every id, every total, and what blobs say of
 //! each other.
 
+use super::colbert::check_codebook;
 use super::load::is_damage;
 use super::services::Services;
 use super::Engine;
 use crate::codec::Frame;
 use crate::error::{Error, Result};
-use crate::index::{BlobKind, Graph, Lazy, Page, Rotation, Segment};
+use crate::index::{BlobKind, Codebook, Graph, Lazy, Page, Rotation, Segment};
 use crate::store::{Blob, Manifest, SegmentEntry};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -84,6 +85,7 @@ impl Engine {
             let read = self.counted(&name, &entry.blob, found).await;
             let sound = |bytes: Vec<u8>| match kind {
                 BlobKind::Rotation => Rotation::decode(&bytes).map(drop),
+                BlobKind::Centroids => Codebook::decode(&bytes).map(drop),
                 _ => frame_is_whole(&bytes),
             };
             if let Err(error) = read.and_then(sound) {
@@ -145,7 +147,8 @@ impl Engine {
         for (&kind, entry_of_kind) in &entry.extras {
             let Some(name) = entry.extra_name(kind) else { continue };
             let read = self.counted(&name, &entry_of_kind.blob, found).await;
-            match read.and_then(|bytes| segment.with_extra(kind, &bytes)) {
+            let fits = |with: Segment| check_codebook(&with, &self.snapshot().manifest).map(|()| with);
+            match read.and_then(|bytes| segment.with_extra(kind, &bytes)).and_then(fits) {
                 Ok(with) => segment = with,
                 Err(error) => {
                     note(&format!(", {}", kind.name()), error)?;

@@ -2,6 +2,7 @@
 //! atomic commit, so that a batch is either searchable and safe or never happened. The first batch is small, so that
 //! the first documents can be found at once; batches then grow, so that segments stay few.
 
+use super::colbert::{self, TokenBatch};
 use super::late::{self, Whole, Window};
 use super::levels::unit_input;
 use super::services::{Phase, Progress, Services};
@@ -54,6 +55,7 @@ struct Prepared {
 struct Encoded {
     vectors: Option<Vec<f32>>,
     splade: Option<Vec<WeightedTerms>>,
+    tokens: Option<TokenBatch>,
 }
 
 impl Engine {
@@ -83,7 +85,7 @@ impl Engine {
                 services.pacer.pause().await?;
             }
             report(Phase::Embed, committed);
-            let encoded = embed(&mut batch, services).await?;
+            let encoded = self.encode(&mut batch, services).await?;
             report(Phase::Commit, committed + batch.len());
             committed += self.commit_batch(batch, encoded, services).await?;
             (services.progress)(Progress { phase: Phase::Commit, done: committed, total, committed });
@@ -115,7 +117,8 @@ impl Engine {
         let page = self.page(view, doc).await?;
         let text = page.text(&view.segment, doc)?;
         Document { id: id.to_owned(), text: String::new(), title: None, url: None, meta: meta.clone() }.check()?;
-        let mut builder = self.builder(&snapshot.manifest)?;
+        // What its segment lacks, the new one lacks too.
+        let mut builder = SegmentBuilder::with(view.segment.config(), &view.segment.extras())?;
         builder.copy(&view.segment, doc, text, Some(&meta))?;
         let mut manifest = (*snapshot.manifest).clone();
         bury(&mut manifest, &snapshot, id);
@@ -148,8 +151,8 @@ impl Engine {
             let units: Vec<_> = chunks.iter().map(|chunk| (chunk.span.clone(), chunk.unit.clone())).collect();
             windows = late::windows(&Whole { title: heading, text: &text, units: &units }, longest, services.counter);
         }
-        // Weighted terms are those of the chunk alone.
-        if windows.is_empty() || services.sparse.is_some() {
+        // Weighted terms and token vectors are those of the chunk alone.
+        if windows.is_empty() || services.sparse.is_some() || services.late.is_some() {
             inputs.extend(chunks.iter().map(input));
         }
         Ok(Prepared { document: Document { text, title, ..document }, chunks, inputs, windows })
@@ -169,19 +172,52 @@ impl Engine {
         ChunkOptions { strategy, size: size - title.min(size / 4), ..options }
     }
 
+    /// All inputs of the batch in one call of each model, so that it can sort and spread them; but
+    /// for token vectors, which are too many to be in memory at once.
+    async fn encode(&self, batch: &mut [Prepared], services: &Services<'_>) -> Result<Encoded> {
+        let inputs: Vec<String> = batch.iter_mut().flat_map(|prepared| std::mem::take(&mut prepared.inputs)).collect();
+        let chunks: Vec<bool> =
+            batch.iter().flat_map(|it| &it.chunks).map(|it| it.unit.level() == Level::Chunk).collect();
+        let splade = splade::encode_some(&inputs, &chunks, services).await?;
+        let tokens = self.encode_tokens(&inputs, &chunks, None, services).await?;
+        let Some(embedder) = services.embedder else { return Ok(Encoded { vectors: None, splade, tokens }) };
+        if batch.iter().any(|prepared| !prepared.windows.is_empty()) {
+            let windows: Vec<_> = batch.iter_mut().map(|prepared| std::mem::take(&mut prepared.windows)).collect();
+            let counts: Vec<usize> = batch.iter().map(|prepared| prepared.chunks.len()).collect();
+            let vectors = late::embed_late(&windows, &counts, embedder, services.pacer).await?;
+            return Ok(Encoded { vectors: Some(vectors), splade, tokens });
+        }
+        let vectors = embedder.embed(&inputs, Role::Passage, services.pacer).await?;
+        let expected = inputs.len() * embedder.info().dims;
+        if vectors.len() != expected || vectors.iter().any(|v| !v.is_finite()) {
+            let message = format!("the embedder returned {} numbers for {} texts", vectors.len(), inputs.len());
+            return Err(Error::invalid(format!("{message}; {expected} finite ones were expected")));
+        }
+        Ok(Encoded { vectors: Some(vectors), splade, tokens })
+    }
+
     async fn commit_batch(&self, batch: Vec<Prepared>, encoded: Encoded, services: &Services<'_>) -> Result<usize> {
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
         manifest.embedder = agreed_embedder(&manifest, services)?;
         splade::agree(&mut manifest, services)?;
+        colbert::agree(&mut manifest, services)?;
         let mut builder = self.builder(&manifest)?;
-        let Encoded { vectors, splade } = encoded;
+        let Encoded { vectors, splade, tokens } = encoded;
+        let mut put = Vec::new();
+        let tokens = match tokens {
+            Some(batch) => Some(self.settle(&mut manifest, &snapshot, batch, &mut put, services).await?),
+            None => None,
+        };
         let width = services.embedder.map_or(0, |embedder| embedder.info().dims);
         let mut row = 0;
         for prepared in &batch {
             let last = row + prepared.chunks.len();
             let rows = vectors.as_ref().map(|all| &all[row * width..last * width]);
-            let beside = Beside { splade: splade.as_ref().map(|all| &all[row..last]) };
+            let beside = Beside {
+                splade: splade.as_ref().map(|all| &all[row..last]),
+                tokens: tokens.as_ref().map(|all| all.part(row..last)),
+            };
             row = last;
             let stored = match rows {
                 Some(rows) => {
@@ -194,7 +230,9 @@ impl Engine {
             bury(&mut manifest, &snapshot, &prepared.document.id);
             services.pacer.pause().await?;
         }
-        self.seal(&snapshot, manifest, builder).await?;
+        let (segment, more) = self.append(&mut manifest, &snapshot, builder)?;
+        put.extend(more);
+        self.commit(&snapshot, manifest, put, Some(segment)).await?;
         Ok(batch.len())
     }
 
@@ -292,27 +330,6 @@ fn bury(manifest: &mut Manifest, snapshot: &Snapshot, id: &str) -> bool {
     let segment = snapshot.views[at].segment.id();
     let entry = manifest.segments.iter_mut().find(|entry| entry.id == segment);
     entry.is_some_and(|entry| entry.tombstones.insert(doc))
-}
-
-/// All inputs of the batch in one call of each model, so that it can sort and spread them.
-async fn embed(batch: &mut [Prepared], services: &Services<'_>) -> Result<Encoded> {
-    let inputs: Vec<String> = batch.iter_mut().flat_map(|prepared| std::mem::take(&mut prepared.inputs)).collect();
-    let chunks: Vec<bool> = batch.iter().flat_map(|it| &it.chunks).map(|it| it.unit.level() == Level::Chunk).collect();
-    let splade = splade::encode_some(&inputs, &chunks, services).await?;
-    let Some(embedder) = services.embedder else { return Ok(Encoded { vectors: None, splade }) };
-    if batch.iter().any(|prepared| !prepared.windows.is_empty()) {
-        let windows: Vec<_> = batch.iter_mut().map(|prepared| std::mem::take(&mut prepared.windows)).collect();
-        let counts: Vec<usize> = batch.iter().map(|prepared| prepared.chunks.len()).collect();
-        let vectors = late::embed_late(&windows, &counts, embedder, services.pacer).await?;
-        return Ok(Encoded { vectors: Some(vectors), splade });
-    }
-    let vectors = embedder.embed(&inputs, Role::Passage, services.pacer).await?;
-    let expected = inputs.len() * embedder.info().dims;
-    if vectors.len() != expected || vectors.iter().any(|v| !v.is_finite()) {
-        let message = format!("the embedder returned {} numbers for {} texts", vectors.len(), inputs.len());
-        return Err(Error::invalid(format!("{message}; {expected} finite ones were expected")));
-    }
-    Ok(Encoded { vectors: Some(vectors), splade })
 }
 
 /// What the model reads of a chunk: title, heading path and text.

@@ -9,6 +9,7 @@ use super::lazy::Sums;
 use super::page;
 use super::postings::{Field, Forward, PostingsBuilder};
 use super::segment::{self, Segment};
+use super::tokens::{ChunkTokens, TokensBuilder};
 use super::unit::Unit;
 use super::vectors::{VectorConfig, VectorsBuilder};
 use crate::codec::Frame;
@@ -75,6 +76,7 @@ impl Sealed {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Beside<'a> {
     pub splade: Option<&'a [WeightedTerms]>,
+    pub tokens: Option<ChunkTokens<'a>>,
 }
 
 pub struct SegmentBuilder {
@@ -85,6 +87,7 @@ pub struct SegmentBuilder {
     postings: PostingsBuilder,
     vectors: Option<VectorsBuilder>,
     impacts: Option<ImpactsBuilder>,
+    tokens: Option<TokensBuilder>,
     /// The segment that documents were last copied from, by id and fingerprint.
     source: Option<((u64, u32), Forward)>,
 }
@@ -101,7 +104,7 @@ impl SegmentBuilder {
     /// # Errors
     /// As of [`SegmentBuilder::new`]; `Unsupported` for a kind that segments do not have.
     pub fn with(config: &SegmentConfig, extras: &BTreeSet<BlobKind>) -> Result<SegmentBuilder> {
-        if let Some(other) = extras.iter().find(|kind| **kind != BlobKind::Splade) {
+        if let Some(other) = extras.iter().find(|kind| !kind.of_segments()) {
             return Err(Error::unsupported(format!("a {} blob", other.name())));
         }
         let vectors = config.vectors.as_ref().map(VectorsBuilder::new).transpose()?;
@@ -113,6 +116,7 @@ impl SegmentBuilder {
             postings: PostingsBuilder::default(),
             vectors,
             impacts: extras.contains(&BlobKind::Splade).then(ImpactsBuilder::default),
+            tokens: extras.contains(&BlobKind::Colbert).then(TokensBuilder::default),
             source: None,
         })
     }
@@ -151,6 +155,13 @@ impl SegmentBuilder {
         }
         ImpactsBuilder::check(beside.splade.unwrap_or_default())
             .map_err(|e| e.within(format!("document {id:.60?}")))?;
+        match (&self.tokens, &beside.tokens) {
+            (None, None) => {}
+            (Some(builder), Some(tokens)) => {
+                builder.check(tokens, chunks.len()).map_err(|e| e.within(format!("document {id:.60?}")))?;
+            }
+            _ => return Err(Error::invalid(format!("document {id:.60?}: token vectors must be as configured"))),
+        }
         match (&mut self.vectors, vectors) {
             (None, None) => {}
             (Some(builder), Some(rows)) => {
@@ -190,6 +201,9 @@ impl SegmentBuilder {
         if let Some(impacts) = &mut self.impacts {
             beside.splade.into_iter().flatten().for_each(|terms| impacts.push(terms));
         }
+        if let (Some(builder), Some(tokens)) = (&mut self.tokens, &beside.tokens) {
+            builder.push(tokens);
+        }
         Ok(())
     }
 
@@ -207,8 +221,13 @@ impl SegmentBuilder {
     /// As [`SegmentBuilder::add`]; `InvalidInput` for another configuration or text.
     pub fn copy(&mut self, from: &Segment, doc: u32, text: &str, meta: Option<&Meta>) -> Result<()> {
         let found = from.doc(doc)?;
-        if *from.config() != self.config || from.impacts().is_some() != self.impacts.is_some() {
+        let same_extras =
+            from.impacts().is_some() == self.impacts.is_some() && from.tokens().is_some() == self.tokens.is_some();
+        if *from.config() != self.config || !same_extras {
             return Err(Error::invalid(format!("segment {} has another configuration", from.id())));
+        }
+        if let (Some(builder), Some(form)) = (&self.tokens, from.token_form()) {
+            builder.check_form(&form)?;
         }
         if text.len() != found.text.len() {
             let message = format!("a text of {} bytes where {} were stored", text.len(), found.text.len());
@@ -240,6 +259,9 @@ impl SegmentBuilder {
         }
         if let (Some(to), Some(from)) = (&mut self.impacts, from.impacts()) {
             chunks.clone().try_for_each(|chunk| to.copy(source, from, chunk))?;
+        }
+        if let (Some(to), Some(from)) = (&mut self.tokens, from.tokens()) {
+            chunks.clone().for_each(|chunk| to.copy(from.form(), from.chunk(chunk)));
         }
         if let (Some(to), Some(from)) = (&mut self.vectors, from.vectors()) {
             to.copy(from, chunks.start as usize..chunks.end as usize);
@@ -284,7 +306,9 @@ impl SegmentBuilder {
         let head = Frame::open(&main, segment::KIND, id)?.place(*b"COLS")?.start as u32;
         let vectors = self.vectors.map(|vectors| vectors.blob(id, chunks)).transpose()?;
         let impacts = self.impacts.map(|impacts| impacts.seal(id)).transpose()?;
-        let extras = impacts.into_iter().map(|bytes| (BlobKind::Splade, bytes)).collect();
+        let tokens = self.tokens.map(|tokens| tokens.seal(id)).transpose()?;
+        let impacts = impacts.into_iter().map(|bytes| (BlobKind::Splade, bytes));
+        let extras = impacts.chain(tokens.into_iter().map(|bytes| (BlobKind::Colbert, bytes))).collect();
         Ok(Sealed { id, main, head, pages, vectors, extras, docs, chunks })
     }
 }

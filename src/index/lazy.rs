@@ -133,6 +133,7 @@ impl Lazy {
             postings: Arc::new(Postings::without_terms(&frame, chunks)?),
             vectors: None,
             impacts: None,
+            tokens: None,
         };
         Ok(Lazy {
             sums,

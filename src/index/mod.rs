@@ -25,6 +25,7 @@ mod sparse;
 mod strings;
 #[cfg(test)]
 mod testing;
+mod tokens;
 mod top;
 mod unit;
 mod vectors;
@@ -46,6 +47,10 @@ pub use page::Page;
 pub use rotation::{Moments, Rotation};
 pub use segment::{Segment, SegmentStats};
 pub use sparse::{explain_sparse, sparse_top_k, Leg, SparseQuery, SparseScorer, TermContribution};
+pub use tokens::{
+    seal_tokens, token_top_k, ChunkTokens, Codebook, TokenBits, TokenCodes, TokenForm, TokenQuery, TokenScratch,
+    TokenView,
+};
 pub use top::Scored;
 pub use unit::{Level, Unit};
 pub use vectors::{join_vectors, seal_vectors, Metric, Storage, VectorConfig};

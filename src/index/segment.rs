@@ -18,6 +18,7 @@ use super::kind::BlobKind;
 use super::lazy::Sums;
 use super::page;
 use super::postings::{Postings, END};
+use super::tokens::{TokenForm, TokenView, Tokens};
 use super::unit::Level;
 use super::vectors::{VectorConfig, Vectors};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
@@ -40,6 +41,9 @@ pub struct SegmentStats {
     pub vector_bytes: usize,
     /// Of the learned sparse model's weights.
     pub impact_bytes: usize,
+    /// Vectors of tokens, and what they take.
+    pub tokens: usize,
+    pub token_bytes: usize,
 }
 
 /// Parts are shared, so that a copy with one of them replaced costs nothing.
@@ -56,6 +60,7 @@ pub struct Segment {
     pub(super) postings: Arc<Postings>,
     pub(super) vectors: Option<Arc<Vectors>>,
     pub(super) impacts: Option<Arc<Impacts>>,
+    pub(super) tokens: Option<Arc<Tokens>>,
 }
 
 /// A frame with its head written, for the other parts to add their sections.
@@ -135,6 +140,7 @@ impl Segment {
             postings: Arc::new(postings),
             vectors: vectors.map(Arc::new),
             impacts: None,
+            tokens: None,
         })
     }
 
@@ -174,6 +180,9 @@ impl Segment {
             BlobKind::Splade => Impacts::open(bytes, self.id, self.chunks, pacer)
                 .await
                 .map(|impacts| Segment { impacts: Some(Arc::new(impacts)), ..self.clone() }),
+            BlobKind::Colbert => Tokens::open(bytes, self.id, self.chunks, pacer)
+                .await
+                .map(|tokens| Segment { tokens: Some(Arc::new(tokens)), ..self.clone() }),
             other => Err(Error::unsupported(format!("a {} blob", other.name()))),
         };
         with.map_err(|e| e.within(format!("{} of segment {}", kind.name(), self.id)))
@@ -181,12 +190,13 @@ impl Segment {
 
     /// The further representations that it has.
     pub fn extras(&self) -> BTreeSet<BlobKind> {
-        self.impacts.iter().map(|_| BlobKind::Splade).collect()
+        let impacts = self.impacts.iter().map(|_| BlobKind::Splade);
+        impacts.chain(self.tokens.iter().map(|_| BlobKind::Colbert)).collect()
     }
 
     /// The same segment as if it had no further representation.
     pub fn without_extras(&self) -> Segment {
-        Segment { impacts: None, ..self.clone() }
+        Segment { impacts: None, tokens: None, ..self.clone() }
     }
 
     /// What [`Segment::open`] need not know to be safe: that metadata is JSON with columns that agree, and that each
@@ -348,6 +358,8 @@ impl Segment {
             postings_bytes: self.postings.bytes(),
             vector_bytes: self.vectors.as_ref().map_or(0, |vectors| vectors.bytes()),
             impact_bytes: self.impacts.as_ref().map_or(0, |impacts| impacts.bytes()),
+            tokens: self.tokens.as_ref().map_or(0, |tokens| tokens.count()),
+            token_bytes: self.tokens.as_ref().map_or(0, |tokens| tokens.bytes()),
         }
     }
 
@@ -361,6 +373,26 @@ impl Segment {
 
     pub(super) fn impacts(&self) -> Option<&Impacts> {
         self.impacts.as_deref()
+    }
+
+    pub(super) fn tokens(&self) -> Option<&Tokens> {
+        self.tokens.as_deref()
+    }
+
+    /// What its token vectors are codes of; `None` without any.
+    pub fn token_form(&self) -> Option<TokenForm> {
+        self.tokens.as_ref().map(|tokens| tokens.form())
+    }
+
+    /// The token vectors of a chunk; none where there are none.
+    ///
+    /// # Errors
+    /// `Internal` for an ordinal that does not exist.
+    pub fn chunk_tokens(&self, chunk: u32) -> Result<Option<TokenView<'_>>> {
+        match chunk < self.chunks {
+            true => Ok(self.tokens.as_ref().map(|tokens| tokens.chunk(chunk))),
+            false => Err(self.no("chunk", chunk, self.chunks)),
+        }
     }
 
     pub(super) fn column(&self, field: &str) -> Option<&Column> {

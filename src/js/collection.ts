@@ -39,6 +39,8 @@ export class Collection {
   readonly hasReranker: boolean;
   /** Whether it was opened with a learned sparse model. */
   readonly hasSparseEncoder: boolean;
+  /** Whether it was opened with a late-interaction model. */
+  readonly hasLateEncoder: boolean;
   #setup: Setup;
   #embedders: Embedder[];
   #client: EngineClient;
@@ -52,6 +54,7 @@ export class Collection {
     this.hasEmbedder = setup.embedder !== undefined;
     this.hasReranker = setup.reranker !== undefined;
     this.hasSparseEncoder = setup.sparseEncoder !== undefined;
+    this.hasLateEncoder = setup.lateEncoder !== undefined;
     this.#client = client;
   }
 
@@ -242,9 +245,10 @@ export class Collection {
     checkSearch(given, "options");
     const { preset, ...options } = given.preset ? this.#goldStandard(given) : given;
     this.#checkModels(options);
-    if (options.rerank && !this.hasReranker) throw invalid("rerank: reranking needs the option `reranker` of open");
+    if (options.rerank && options.rerank !== true && options.rerank.with === "colbert") this.#needLate();
+    else if (options.rerank && !this.hasReranker) throw invalid("rerank: reranking needs the option `reranker` of open");
     const mode = options.mode ?? (this.hasEmbedder ? "hybrid" : "sparse");
-    if ((mode === "sparse" || mode === "splade") && options.expand && options.expand.hyde) throw invalid("expand.hyde: hypothetical answers need a mode with vectors");
+    if ((mode === "sparse" || mode === "splade" || mode === "colbert") && options.expand && options.expand.hyde) throw invalid("expand.hyde: hypothetical answers need a mode with vectors");
     return { ...options, mode, group: options.group ?? !options.context };
   }
 
@@ -255,6 +259,11 @@ export class Collection {
     if ((mode === "splade" || sparse === "splade") && !this.hasSparseEncoder) {
       throw invalid("splade: weighted terms need the option `sparseEncoder` of open");
     }
+    if (mode === "colbert") this.#needLate();
+  }
+
+  #needLate(): void {
+    if (!this.hasLateEncoder) throw invalid("colbert: token vectors need the option `lateEncoder` of open");
   }
 
   /** The preset with what was given beside it. */

@@ -135,6 +135,26 @@ export class Compute {
     return this.#counted(model, () => model.weigh(texts, role, query, () => pause(signal)));
   }
 
+  /** Vectors of the tokens of each text: their number, then as many rows. */
+  async encodeTokens(held: HeldModel, texts: string[], role: Role, signal: AbortSignal, report?: Report): Promise<Float32Array> {
+    const lengths = texts.map((text) => text.length);
+    if (role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
+      const { info } = await held.bundle(signal, report);
+      // How many numbers each text has is known once its worker has answered.
+      const sizes = texts.map(() => 0);
+      const spread = await this.#spread(lengths, sizes, signal, false, async (helper, job) => {
+        const key = await this.#give(helper, held, signal, report);
+        const part = await helper.peer.call("encodeTokens", [key, pick(texts, job), role], { signal });
+        let at = 0;
+        for (const index of job) at += sizes[index] = 1 + part.rows[at]! * info.dims;
+        return part;
+      });
+      if (spread) return spread;
+    }
+    const model = await held.model(signal, report);
+    return this.#counted(model, () => model.encodeTokens(texts, role, () => pause(signal)));
+  }
+
   /** One score for each text, in order. */
   async score(held: HeldModel, query: string, texts: string[], signal: AbortSignal, report?: Report): Promise<Float32Array> {
     const lengths = texts.map((text) => text.length);

@@ -75,7 +75,7 @@ export async function download(
   const { name, url, digest } = find(wasm, source);
   const text = async (file: string) => (await fetchFile(url + file, signal)).text();
   const [config, tokenizer] = await Promise.all([text("config.json"), text("tokenizer.json")]);
-  const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, signal));
+  const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, config, signal));
 
   const loader = new wasm.ModelLoader(name, config, tokenizer, extras);
   const copy = await quantise(loader, name, await fetchFile(`${url}model.safetensors`, signal), signal, report);
@@ -151,13 +151,15 @@ function isOwnFormat(config: string, url: string): boolean {
   }
 }
 
-async function fetchExtras(url: string, signal: AbortSignal): Promise<Record<string, string>> {
+async function fetchExtras(url: string, config: string, signal: AbortSignal): Promise<Record<string, string>> {
   const extras: Record<string, string> = {};
   const get = async (path: string) => {
     const text = await fetchOptional(url + path, signal);
     if (text !== undefined) extras[path] = text;
   };
   const files = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "tokenizer_config.json"];
+  // What ColBERT's training leaves beside its models.
+  if (config.includes("ColBERT")) files.push("artifact.metadata");
   await Promise.all(files.map(get));
   await Promise.all(poolingFolders(extras["modules.json"]).map((folder) => get(`${folder}/config.json`)));
   return extras;

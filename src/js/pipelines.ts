@@ -11,31 +11,35 @@ const BASES: Record<string, SearchOptions> = {
   splade: { mode: "splade" },
   "two-stage": { mode: "two-stage" },
   joint: { mode: "joint" },
+  colbert: { mode: "colbert" },
   "hybrid-rrf": { mode: "hybrid", fusion: { method: "rrf" } },
   "hybrid-weighted": { mode: "hybrid", fusion: { method: "weighted" } },
   "gold-standard": { preset: "gold-standard", group: true },
 };
 
-/** `base[@dims][+prf][+rerank]`, where only pipelines with a dense leg take dimensions. */
-const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+prf)?(\+rerank)?$/;
+/** `base[@dims][+prf][+rerank or +colbert]`, where only pipelines with a dense leg take dimensions. */
+const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+prf)?(\+rerank|\+colbert)?$/;
+
+/** Modes that compare no vectors of which a part could do. */
+const WITHOUT_DIMS: (string | undefined)[] = ["sparse", "splade", "colbert"];
 
 /**
  * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in full),
- * `splade`, `two-stage`, `joint`, `hybrid-rrf` or `hybrid-weighted`; `@256` after one with vectors uses their first 256
- * dimensions; `+prf` rewrites the query by its first answers; `+rerank` reranks the first `rerankTop` (default 50).
- * `gold-standard` is the preset of that name.
+ * `splade`, `two-stage`, `joint`, `colbert`, `hybrid-rrf` or `hybrid-weighted`; `@256` after one with vectors uses their
+ * first 256 dimensions; `+prf` rewrites the query by its first answers; `+rerank` lets the cross-encoder read the first
+ * `rerankTop` (default 50), `+colbert` compares their token vectors with the query's. `gold-standard` is the preset of that name.
  */
 export function parsePipeline(name: string, rerankTop = 50): SearchOptions {
   const [, base = "", dims, prf, rerank] = SYNTAX.exec(name) ?? [];
   const options = Object.hasOwn(BASES, base) ? BASES[base] : undefined;
-  if (!options || (dims && (options.mode === "sparse" || options.mode === "splade"))) {
+  if (!options || (dims && WITHOUT_DIMS.includes(options.mode))) {
     const known = Object.keys(BASES).join(", ");
-    throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, +prf and +rerank`);
+    throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, +prf, and +rerank or +colbert`);
   }
   return {
     ...options,
     ...(dims && { dims: Number(dims) }),
     ...(prf && { expand: { prf: true } }),
-    ...((rerank || options.preset) && { rerank: { top: rerankTop } }),
+    ...((rerank || options.preset) && { rerank: { ...(rerank === "+colbert" && { with: "colbert" as const }), top: rerankTop } }),
   };
 }

@@ -52,6 +52,11 @@ class PoolWorker implements Handlers<PoolMethods> {
     return this.#inTurn(model, signal, () => model.weigh(texts, role, undefined, () => pause(signal)));
   };
 
+  encodeTokens = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
+    const model = this.#model(key);
+    return this.#inTurn(model, signal, () => model.encodeTokens(texts, role, () => pause(signal)));
+  };
+
   buildGraph = (_: CallContext, job: Uint8Array) => {
     const graph = this.#wasm.buildGraph(job);
     return new Transfer(graph, [graph.buffer as ArrayBuffer]);

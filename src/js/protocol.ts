@@ -36,6 +36,7 @@ export interface Setup extends Runtime {
   reranker: ModelSource | undefined;
   sparseEncoder: ModelSource | undefined;
   sparseQuery: SparseQuery | undefined;
+  lateEncoder: ModelSource | undefined;
   storage: Stats["storage"];
   /** Of a published collection: where it is, with a slash at its end. */
   url: string | undefined;
@@ -108,6 +109,7 @@ export interface PoolMethods {
   embedSpans(key: string, texts: string[], spans: Uint32Array[]): { rows: Float32Array; tokens: number };
   score(key: string, query: string, texts: string[]): { rows: Float32Array; tokens: number };
   weigh(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
+  encodeTokens(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
   buildGraph(job: Uint8Array): Uint8Array;
   upkeep(job: UpkeepJob): void;
 }

@@ -1,5 +1,6 @@
 // Shapes of every options object of the public interface.
 
+import { invalid } from "./errors.js";
 import {
   isAny,
   isArray,
@@ -53,6 +54,10 @@ const isEmbedder: Check = (value, path) => {
   if (typeof value !== "string" && !(value instanceof URL)) isEmbedderObject(value, path);
 };
 
+const isBits: Check = (value, path) => {
+  if (value !== 2 && value !== 8) throw invalid(`${path} is ${String(value)}, expected 2 or 8`);
+};
+
 /** The first argument of `reembed`. */
 export const checkEmbedder: Check = isEmbedder;
 
@@ -62,12 +67,14 @@ export const checkOpen = isShape({
   reranker: isUrl,
   sparseEncoder: isUrl,
   sparseQuery: isOneOf("model", "tokens"),
+  lateEncoder: isUrl,
   vectors: isShape({
     storage: isOneOf("f32", "f16", "int8"),
     dims: isPositive,
     metric: isOneOf("cosine", "dot", "euclidean"),
     index: isOneOf("auto", "flat", "hnsw"),
     rotation: isOneOf("auto", "none", "pca"),
+    tokens: isBits,
   }),
   chunk: isShape({ ...chunkFields, sentences: isBoolean, parents: isPositive, late: isBoolean }),
   language: isString,
@@ -109,7 +116,7 @@ export const checkSearch = isShape({
   ...progress,
   k: isCount,
   group: isBoolean,
-  mode: isOneOf("hybrid", "sparse", "dense", "splade", "two-stage", "joint"),
+  mode: isOneOf("hybrid", "sparse", "dense", "splade", "two-stage", "joint", "colbert"),
   sparse: isOneOf("bm25", "tfidf", "splade"),
   bm25: isShape({ k1: weight, b: weight, title: weight, body: weight }),
   fusion: isShape({
@@ -126,7 +133,11 @@ export const checkSearch = isShape({
   parents: isBoolean,
   vectors: isOneOf("auto", "flat", "hnsw"),
   ef: isPositive,
-  rerank: isAny("true, false or { top: count }", isBoolean, isShape({ top: isCount })),
+  rerank: isAny(
+    'true, false or { with: "cross-encoder" or "colbert", top: count }',
+    isBoolean,
+    isShape({ with: isOneOf("cross-encoder", "colbert"), top: isCount }),
+  ),
   expand: (value, path) => value === false || isExpansion(value, path),
   context: (value, path) => typeof value === "boolean" || isContext(value, path),
   preset: isOneOf("gold-standard"),

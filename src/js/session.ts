@@ -67,6 +67,7 @@ export class Session {
   #engine!: WasmEngine;
   #model: Model = {};
   #sparse: HeldModel | undefined;
+  #late: HeldModel | undefined;
   #writer: Writer;
   #tabs: Tabs | undefined;
   #calls = new Map<number, Running>();
@@ -101,7 +102,9 @@ export class Session {
     session.#model = await session.#prepare(context, setup.embedder);
     const { info, held, tokenizer } = session.#model;
     const sparse = await session.#prepareSparse(context);
-    const options = { ...setup.options, store: storage, url: setup.url, embedder: info, ...(sparse && { sparseEncoder: sparse.info }) };
+    const late = await session.#prepareLate(context);
+    const encoders = { ...(sparse && { sparseEncoder: sparse.info }), ...(late && { lateEncoder: late }) };
+    const options = { ...setup.options, store: storage, url: setup.url, embedder: info, ...encoders };
     session.#engine = await session.#track(context, () => {
       return wasm.Engine.open(setup.name, options, session.#hooks(), tokenizer, sparse?.tokenizer);
     });
@@ -151,13 +154,17 @@ export class Session {
 
   /**
    * Rewriting a large collection takes much memory, which this worker would keep for good, and holds up queries: a
-   * worker of the pool does it with an engine of its own, on the same database. False if it cannot.
+   * worker of the pool does it with an engine of its own, on the same database. False if it cannot, or need not and
+   * there may be something else to do.
    */
   async #elsewhere(context: CallContext, all: boolean): Promise<boolean> {
     if (this.storage !== "indexeddb" || this.#compute.workers.max === 0) return false;
     const { chunks } = (await this.stats(context)) as { chunks: number };
     if (chunks < LARGE) return false;
-    if (!all && !(await this.#track(context, (call) => this.#engine.due(call)))) return true;
+    if (!all && !(await this.#track(context, (call) => this.#engine.due(call)))) {
+      // What is left to do needs a model, which is here: weighted terms or token vectors that are missing.
+      return !this.#sparse && !this.#late;
+    }
     const { signal, progress } = context;
     const { name, options } = this.#setup;
     try {
@@ -240,6 +247,17 @@ export class Session {
       throw new NearfieldError("InvalidInput", `sparseEncoder: "${info.name}" is a ${info.kind}, not a learned sparse model`);
     }
     return { info: { name: info.name, digest: info.digest }, tokenizer };
+  }
+
+  async #prepareLate({ signal, progress }: CallContext) {
+    const source = this.#setup.lateEncoder;
+    if (!source) return undefined;
+    this.#late = this.#compute.hold(source);
+    const { info } = await this.#late.bundle(signal, progress);
+    if (info.kind !== "late") {
+      throw new NearfieldError("InvalidInput", `lateEncoder: "${info.name}" is a ${info.kind}, not a late-interaction model`);
+    }
+    return { info: { name: info.name, digest: info.digest }, dims: info.dims };
   }
 
   #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
@@ -354,6 +372,7 @@ export class Session {
       embed: (call, texts, role) => this.#embed(this.#running(call), texts, role),
       embedSpans: (call, texts, spans) => this.#embedSpans(this.#running(call), texts, spans),
       weigh: (call, texts, role) => this.#weigh(this.#running(call), texts, role),
+      encodeTokens: (call, texts, role) => this.#encodeTokens(this.#running(call), texts, role),
       score: (call, query, texts) => this.#score(this.#running(call), query, texts),
       buildGraph: (call, job) => this.#buildGraph(call, job),
       fetch: fetchPublished,
@@ -387,6 +406,11 @@ export class Session {
   #weigh({ context: { signal, progress } }: Running, texts: string[], role: Role): Promise<Float32Array> {
     if (!this.#sparse) throw new NearfieldError("Internal", "weighted terms without a sparse encoder");
     return this.#compute.weigh(this.#sparse, texts, role, this.#setup.sparseQuery, signal, progress);
+  }
+
+  #encodeTokens({ context: { signal, progress } }: Running, texts: string[], role: Role): Promise<Float32Array> {
+    if (!this.#late) throw new NearfieldError("Internal", "token vectors without a late-interaction model");
+    return this.#compute.encodeTokens(this.#late, texts, role, signal, progress);
   }
 
   /** Building takes up to minutes and needs nothing but the job, so others may write meanwhile. */

@@ -14,9 +14,10 @@ export function planStages({ rerank, context, ...all }: SearchOptions): { stage:
   const alone = options.mode === "sparse" || options.mode === "splade";
   stages.push({ stage: alone ? "sparse" : "fused", options: all });
   if (rerank) {
-    const { top = TOP } = rerank === true ? {} : rerank;
-    if (top > FIRST) stages.push({ stage: "reranked", options: { ...all, rerank: { top: FIRST } } });
-    stages.push({ stage: "reranked", options: { ...all, rerank: { top } } });
+    const { top = TOP, ...how } = rerank === true ? {} : rerank;
+    // Comparing token vectors takes no longer than showing them.
+    if (top > FIRST && how.with !== "colbert") stages.push({ stage: "reranked", options: { ...all, rerank: { ...how, top: FIRST } } });
+    stages.push({ stage: "reranked", options: { ...all, rerank: { ...how, top } } });
   }
   // What a language model reads is chosen once, from the last answer.
   const last = stages.at(-1)!;

@@ -133,6 +133,11 @@ export interface VectorOptions {
    * after the collection has grown several times. "pca": the same whatever the model. "none": only by `fit`.
    */
   rotation?: "auto" | "none" | "pca" | undefined;
+  /**
+   * Bits of each dimension of token vectors (`lateEncoder`). Default 2: 28 bytes a token at 96 dimensions, where 8 take
+   * 100. Until a collection has some 65,000 tokens (22,000 at 384 dimensions) it keeps 8.
+   */
+  tokens?: 2 | 8 | undefined;
 }
 
 /** Options of `open`. `language` and the form of vectors are fixed when a collection is created. */
@@ -151,6 +156,12 @@ export interface OpenOptions extends RuntimeOptions {
    * "tokens": each token of the query weighs 1, and no model runs for it. Default: as the model's files say.
    */
   sparseQuery?: "model" | "tokens" | undefined;
+  /**
+   * Catalogue name or URL of a late-interaction model (ColBERT): documents get a compressed vector for each of their
+   * tokens, for `mode: "colbert"` and `rerank: { with: "colbert" }`. They are held in memory: some 8 KB for a chunk of
+   * 300 tokens at 96 dimensions and 2 bits. Documents that were added without one are made up for in the background.
+   */
+  lateEncoder?: string | URL | undefined;
   vectors?: VectorOptions | undefined;
   chunk?: LevelOptions | undefined;
   /** ISO 639-1 code of the documents' language for stemming and stop words, or "none". Default "en". */
@@ -257,9 +268,10 @@ export interface SearchOptions extends ProgressOptions {
    * Default "hybrid", or "sparse" in a collection without an embedder. "splade": the weighted terms of the
    * `sparseEncoder`. "two-stage": the best `depth` of the sparse leg, in the order of their vectors. "joint": every
    * chunk by one score, `(w_s * sparse / most + w_d * dense) / (w_s + w_d)`, with `fusion.weights` and `most` the sum of
-   * all that the query's terms could give; it reads all vectors.
+   * all that the query's terms could give; it reads all vectors. "colbert": the token vectors of the `lateEncoder`; the
+   * score is the sum, over the query's tokens, of the greatest similarity with one of the chunk's (MaxSim).
    */
-  mode?: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint" | undefined;
+  mode?: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint" | "colbert" | undefined;
   /** What the sparse leg of any mode scores by: words, or the weighted terms of the `sparseEncoder`. Default "bm25". */
   sparse?: "bm25" | "tfidf" | "splade" | undefined;
   /** Defaults: k1 1.2, b 0.75, title 1, body 1. */
@@ -304,8 +316,11 @@ export interface SearchOptions extends ProgressOptions {
   vectors?: "auto" | "flat" | "hnsw" | undefined;
   /** Candidates that a graph search keeps: higher is slower and finds more. */
   ef?: number | undefined;
-  /** Let the cross-encoder read the first `top` (default 50) and order them anew. */
-  rerank?: boolean | { top?: number | undefined } | undefined;
+  /**
+   * Order the first `top` (default 50) anew: the cross-encoder reads them (default), or their token vectors, which the
+   * `lateEncoder` made when they were added, are compared with the query's, in milliseconds.
+   */
+  rerank?: boolean | { with?: "cross-encoder" | "colbert" | undefined; top?: number | undefined } | undefined;
   /** Search for more than the query says. Default: no. */
   expand?: ExpandOptions | false | undefined;
   /**
@@ -382,7 +397,7 @@ export interface SearchResult {
   /** Milliseconds by stage; `total` is the time in the engine. */
   timings: Record<string, number>;
   /** What was searched: "sparse" where "hybrid" was asked for and there are no vectors. */
-  mode: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint";
+  mode: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint" | "colbert";
   /** Number of the commit that answered. */
   generation: number;
   /** With the option `context`. */
@@ -410,8 +425,8 @@ export interface ModelInfo {
   name: string;
   /** SHA-256 in hex. Equal digests: comparable vectors. */
   digest: string;
-  kind: "bi-encoder" | "cross-encoder" | "sparse" | "static";
-  /** Length of a vector. */
+  kind: "bi-encoder" | "cross-encoder" | "late" | "sparse" | "static";
+  /** Length of a vector; of a late-interaction model, of a token's. */
   dims: number;
   /** Longest input in tokens. */
   maxTokens: number;
@@ -428,7 +443,7 @@ export interface Stats {
   chunks: number;
   /** Deleted documents that still take up space. */
   deleted: number;
-  segments: { id: number; documents: number; chunks: number; bytes: number; [more: string]: unknown }[];
+  segments: { id: number; documents: number; chunks: number; bytes: number; tokens: number; tokenBytes: number; [more: string]: unknown }[];
   /** Number of the last commit. */
   generation: number;
   /** Bytes stored. */
@@ -445,7 +460,7 @@ export interface Stats {
   workers: { max: number; running: number };
   embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
   /** The models of further representations that the collection holds. */
-  encoders: { splade?: { name: string; digest: string } };
+  encoders: { splade?: { name: string; digest: string }; colbert?: { name: string; digest: string } };
   /**
    * What the first dimensions of the vectors are: "matryoshka": trained to stand for the whole; "pca": the axes along
    * which the vectors spread most; "prefix": some of the model's numbers, which it is off-label to compare alone.

@@ -37,6 +37,7 @@ export async function keepUp(
     embed: never,
     embedSpans: never,
     weigh: never,
+    encodeTokens: never,
     score: never,
     fetch: never,
   };

@@ -30,6 +30,8 @@ export interface WasmModel {
   score(query: string, passages: string[], pause: Pause): Promise<Float32Array>;
   /** Rows of `2 * info().maxTerms` numbers: token id and weight in turn, weight 0 after the last. */
   weigh(texts: string[], role: Role, query: SparseQuery | undefined, pause: Pause): Promise<Float32Array>;
+  /** For each text the number of its tokens, then as many rows of `info().dims` numbers. */
+  encodeTokens(texts: string[], role: Role, pause: Pause): Promise<Float32Array>;
   /** Tokens encoded so far, special tokens included. */
   tokens(): number;
   /** Sizes of the encoder, for {@link Reference}. */
@@ -46,6 +48,7 @@ export interface EngineHooks {
   embedSpans(call: number, texts: string[], spans: Uint32Array[]): Promise<Float32Array>;
   score(call: number, query: string, texts: string[]): Promise<Float32Array>;
   weigh(call: number, texts: string[], role: Role): Promise<Float32Array>;
+  encodeTokens(call: number, texts: string[], role: Role): Promise<Float32Array>;
   buildGraph(call: number, job: Uint8Array): Promise<Uint8Array>;
   /** Lets others write until `regain`. */
   release(call: number): void;

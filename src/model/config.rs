@@ -6,6 +6,7 @@
 pub use super::bert::BertConfig;
 use super::catalogue;
 use super::hub::{self, Extras};
+use super::late::Late;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::limits;
@@ -38,6 +39,8 @@ pub enum ModelKind {
     Static { normalize: bool },
     /// Text to weighted terms of the vocabulary, through the masked-language-model head (SPLADE).
     Sparse { query: QuerySide, max_terms: usize },
+    /// Text to a vector for each of its tokens (ColBERT).
+    Late(Late),
 }
 
 /// Where the weights of a query's terms come from, in a learned sparse model.
@@ -85,6 +88,12 @@ struct Usage {
     query: Option<QuerySide>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_terms: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    projection: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    query_tokens: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    markers: Option<[u32; 2]>,
     max_tokens: usize,
     #[serde(default)]
     query_prefix: String,
@@ -103,6 +112,7 @@ enum UsageKind {
     CrossEncoder,
     Static,
     Sparse,
+    Late,
 }
 
 /// Terms of a passage that are kept, the heaviest, where the model's files do not say.
@@ -134,10 +144,14 @@ impl ModelCard {
             ModelKind::CrossEncoder => Head::Classifier,
             ModelKind::Static { .. } => Head::Table,
             ModelKind::Sparse { .. } => Head::Vocabulary,
+            ModelKind::Late(_) => Head::Tokens,
             ModelKind::BiEncoder { .. } => Head::None,
         };
         if of_kind != head {
             return Err(Error::corrupt("config.json: \"nearfield\".kind contradicts \"architectures\""));
+        }
+        if let ModelKind::Late(late) = card.kind {
+            late.check(&card)?;
         }
         if card.max_tokens < 3 || card.max_tokens > card.bert.max_positions {
             let positions = card.bert.max_positions;
@@ -165,6 +179,11 @@ impl ModelCard {
                 }
                 ModelKind::Sparse { query, max_terms }
             }
+            UsageKind::Late => ModelKind::Late(Late {
+                projection: usage.projection,
+                query_tokens: usage.query_tokens.unwrap_or(Late::USUAL.query_tokens),
+                markers: usage.markers.unwrap_or(Late::USUAL.markers),
+            }),
         };
         let Usage { name, digest, max_tokens, query_prefix, passage_prefix, matryoshka, .. } = usage;
         Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
@@ -182,11 +201,15 @@ impl ModelCard {
             }
             Head::None => hub::pooling(extras)?,
             Head::Vocabulary => ModelKind::Sparse { query: QuerySide::Model, max_terms: MAX_TERMS },
+            Head::Tokens => ModelKind::Late(hub::late(extras)?),
         };
-        let max_tokens = hub::length(&bert, extras)?;
+        let max_tokens = match kind {
+            ModelKind::Late(_) => hub::late_length(&bert, extras)?,
+            _ => hub::length(&bert, extras)?,
+        };
         let (query_prefix, passage_prefix) = match kind {
-            ModelKind::CrossEncoder | ModelKind::Static { .. } | ModelKind::Sparse { .. } => Default::default(),
             ModelKind::BiEncoder { .. } => hub::prompts(name, extras)?,
+            _ => Default::default(),
         };
         let (name, digest) = (name.to_string(), String::new());
         let matryoshka = hub::matryoshka(json, extras)?;
@@ -208,6 +231,11 @@ impl ModelCard {
             ModelKind::Static { normalize } => (UsageKind::Static, None, Some(normalize)),
             ModelKind::BiEncoder { pooling, normalize } => (UsageKind::BiEncoder, Some(pooling), Some(normalize)),
             ModelKind::Sparse { .. } => (UsageKind::Sparse, None, None),
+            ModelKind::Late(_) => (UsageKind::Late, None, None),
+        };
+        let late = match self.kind {
+            ModelKind::Late(late) => Some(late),
+            _ => None,
         };
         let (query, max_terms) = match self.kind {
             ModelKind::Sparse { query, max_terms } => (Some(query), Some(max_terms)),
@@ -220,6 +248,9 @@ impl ModelCard {
             normalize,
             query,
             max_terms,
+            projection: late.and_then(|late| late.projection),
+            query_tokens: late.map(|late| late.query_tokens),
+            markers: late.map(|late| late.markers),
             max_tokens: self.max_tokens,
             query_prefix: self.query_prefix.clone(),
             passage_prefix: self.passage_prefix.clone(),
@@ -247,6 +278,7 @@ impl ModelCard {
             ModelKind::CrossEncoder => "BertForSequenceClassification",
             ModelKind::BiEncoder { .. } | ModelKind::Static { .. } => "BertModel",
             ModelKind::Sparse { .. } => "BertForMaskedLM",
+            ModelKind::Late(_) => "HF_ColBERT",
         };
         // Through the shortest decimal form: 1e-12 must not come out as 9.999999960041972e-13.
         let eps: f64 = layer_norm_eps.to_string().parse().unwrap_or(f64::from(layer_norm_eps));
@@ -325,10 +357,12 @@ enum Head {
     Table,
     /// One logit for each token of the vocabulary.
     Vocabulary,
+    /// A vector for each token of the text.
+    Tokens,
 }
 
 const SUPPORTED: &str = "BertModel (bi-encoder), StaticModel (model2vec), BertForSequenceClassification with one \
-     label (cross-encoder) and BertForMaskedLM (learned sparse)";
+     label (cross-encoder), BertForMaskedLM (learned sparse) and HF_ColBERT (late interaction)";
 
 /// Tokens of a text that a table without positions reads, as many as model2vec does.
 const STATIC_TOKENS: usize = 512;
@@ -365,6 +399,7 @@ fn architecture(json: &Value) -> Result<Head> {
             Some(false) => Err(Error::unsupported("BertForMaskedLM with a decoder of its own (tie_word_embeddings)")),
             _ => Ok(Head::Vocabulary),
         },
+        (["HF_ColBERT"], "bert") => Ok(Head::Tokens),
         ([], family) => Err(Error::unsupported(format!("model_type {family:?}; supported are {SUPPORTED}"))),
         (names, _) => {
             let names = names.join(", ");

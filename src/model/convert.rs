@@ -4,11 +4,12 @@
 use super::config::ModelCard;
 use super::e5s1::E5s1;
 use super::header::{scale_name, write_header};
-use super::layout::expected_tensors;
+use super::late::PROJECTION;
+use super::layout::{expected_tensors, Expected};
 use super::onnx::OnnxWeights;
-use super::stream::WeightStream;
+use super::stream::{Promised, WeightStream};
 use super::weights::{Tensor, Weights};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use safetensors::tensor::Dtype;
 
 /// Bytes that are handed to the stream at a time.
@@ -41,15 +42,37 @@ pub fn from_e5s1(card: &ModelCard, file: &[u8], with_charsmap: &[u8]) -> Result<
     Ok((converted, container.tokenizer.file(with_charsmap)?))
 }
 
-/// Reads a dynamically quantised ONNX file. The digest in the card, where there is one, is demanded.
-pub fn from_onnx(card: &ModelCard, file: &[u8]) -> Result<Converted> {
-    let weights = OnnxWeights::read(file)?.quantised(&expected_tensors(card))?;
+/// Reads a dynamically quantised ONNX file. The digest in the card, where there is one, is demanded. `projection`: a
+/// safetensors file with the projection of a late-interaction model that has one, which ONNX files lack.
+pub fn from_onnx(card: &ModelCard, file: &[u8], projection: Option<&[u8]>) -> Result<Converted> {
+    let weights = with_projection(card, projection, |expected| OnnxWeights::read(file)?.quantised(expected))?;
     from_safetensors(card, &to_safetensors(&weights)?)
 }
 
 /// The full-precision numbers of such an ONNX file, as a safetensors file.
-pub fn onnx_in_full(card: &ModelCard, file: &[u8]) -> Result<Vec<u8>> {
-    to_safetensors(&OnnxWeights::read(file)?.full_precision(&expected_tensors(card))?)
+pub fn onnx_in_full(card: &ModelCard, file: &[u8], projection: Option<&[u8]>) -> Result<Vec<u8>> {
+    let weights = with_projection(card, projection, |expected| OnnxWeights::read(file)?.full_precision(expected))?;
+    to_safetensors(&weights)
+}
+
+/// All tensors of a model: those that `read` finds, and its projection, if it has one, out of another file.
+fn with_projection(
+    card: &ModelCard,
+    projection: Option<&[u8]>,
+    read: impl FnOnce(&[Expected]) -> Result<Weights>,
+) -> Result<Weights> {
+    let (apart, here): (Vec<Expected>, Vec<Expected>) =
+        expected_tensors(card).into_iter().partition(|tensor| tensor.name == PROJECTION);
+    let mut weights = read(&here)?;
+    if let Some(tensor) = apart.first() {
+        let file =
+            projection.ok_or_else(|| Error::invalid(format!("{} needs the file of its projection", card.name)))?;
+        let mut stream = WeightStream::with(apart.clone(), Promised::default());
+        stream.push(file).map_err(|error| error.within("the projection"))?;
+        let data = stream.finish()?.weights.take_floats(PROJECTION, &tensor.shape)?;
+        weights.insert(PROJECTION, Tensor::Float { shape: tensor.shape.clone(), data })?;
+    }
+    Ok(weights)
 }
 
 /// Weights as a safetensors file: int8 matrices with their scales, tables in blocks of 4 bits, and f32 tensors.

@@ -1,12 +1,15 @@
-//! What stands on top of the encoder: pooling for bi-encoders, pooler and classifier for cross-encoders.
+//! What stands on top of the encoder: pooling for bi-encoders, pooler and classifier for cross-encoders; those of
+//! learned sparse and late-interaction models have files of their own.
 
 use crate::error::{Error, Result};
 use crate::kernel::{self, padded, Activations, Combine, Packed};
 use crate::model::config::{BertConfig, ModelKind, Pooling};
 use crate::model::encoder::Scratch;
+use crate::model::late::LateHead;
 use crate::model::layers::Dense;
 use crate::model::sparse::SparseHead;
 use crate::model::table::Table;
+use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
 use std::ops::Range;
 
@@ -21,6 +24,7 @@ pub enum Head {
         normalize: bool,
     },
     Sparse(Box<SparseHead>),
+    Late(Box<LateHead>),
 }
 
 /// BERT's pooler, `tanh(W x + b)` of the first token's state, and a linear layer to one logit.
@@ -32,7 +36,13 @@ pub struct Classifier {
 
 impl Head {
     /// `words`: the word embeddings, which the encoder has taken already.
-    pub fn new(kind: ModelKind, config: &BertConfig, weights: &mut Weights, words: &Table) -> Result<Head> {
+    pub fn new(
+        kind: ModelKind,
+        config: &BertConfig,
+        weights: &mut Weights,
+        words: &Table,
+        tokenizer: &Tokenizer,
+    ) -> Result<Head> {
         let hidden = config.hidden;
         match kind {
             ModelKind::BiEncoder { pooling, normalize } => Ok(Head::Pool { pooling, normalize }),
@@ -46,6 +56,7 @@ impl Head {
             ModelKind::Sparse { query, max_terms } => {
                 Ok(Head::Sparse(Box::new(SparseHead::take((query, max_terms), config, weights, words)?)))
             }
+            ModelKind::Late(late) => Ok(Head::Late(Box::new(LateHead::take(late, config, weights, tokenizer)?))),
         }
     }
 
@@ -53,6 +64,7 @@ impl Head {
         match self {
             Head::Pool { .. } | Head::Rows { .. } => 0,
             Head::Sparse(head) => head.memory_bytes(),
+            Head::Late(head) => head.memory_bytes(),
             Head::Classify(head) => head.pooler.memory_bytes() + head.weight.len() * size_of::<f32>(),
         }
     }

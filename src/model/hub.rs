@@ -1,13 +1,14 @@
 //! How a model from a hub is used, as the files say that sentence-transformers writes beside `config.json`.
 
 use super::config::{parse, BertConfig, ModelKind, Pooling};
+use super::late::Late;
 use crate::error::{Error, Result};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Files beside `config.json`, by their path in the model's directory: `modules.json`, `1_Pooling/config.json` (or
-/// the pooling directory that `modules.json` names), `sentence_bert_config.json`, `config_sentence_transformers.json`
-/// and `tokenizer_config.json`. Each may be missing.
+/// the pooling directory that `modules.json` names), `sentence_bert_config.json`, `config_sentence_transformers.json`,
+/// `tokenizer_config.json`, and `artifact.metadata` of late-interaction models. Each may be missing.
 pub type Extras = BTreeMap<String, String>;
 
 /// Pooling and normalisation as `modules.json` lists them; without it the mean, not normalised, as
@@ -100,6 +101,41 @@ pub(super) fn prompts(name: &str, extras: &Extras) -> Result<(String, String)> {
     };
     Ok((query.to_string(), passage.to_string()))
 }
+
+/// How a late-interaction model is used, as the file says that ColBERT's training leaves beside it.
+pub(super) fn late(extras: &Extras) -> Result<Late> {
+    let Some(json) = extra(extras, METADATA)? else { return Ok(Late::USUAL) };
+    let number = |key: &str, usual: usize| {
+        json.get(key).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok()).unwrap_or(usual)
+    };
+    let marker = |key: &str, usual: u32| match json.get(key).and_then(Value::as_str) {
+        None => Ok(usual),
+        // As BERT's vocabularies number them: behind the padding.
+        Some(token) => token
+            .strip_prefix("[unused")
+            .and_then(|rest| rest.strip_suffix(']')?.parse::<u32>().ok())
+            .filter(|number| *number < 99)
+            .map(|number| number + 1)
+            .ok_or_else(|| {
+                Error::unsupported(format!("{METADATA}: {key} {token:?}; supported is \"[unused0]\" and so on"))
+            }),
+    };
+    let [query, passage] = Late::USUAL.markers;
+    Ok(Late {
+        projection: Some(number("dim", 128)),
+        query_tokens: number("query_maxlen", Late::USUAL.query_tokens),
+        markers: [marker("query_token_id", query)?, marker("doc_token_id", passage)?],
+    })
+}
+
+/// The longest passage that such a model was trained on.
+pub(super) fn late_length(bert: &BertConfig, extras: &Extras) -> Result<usize> {
+    let stated = extra(extras, METADATA)?.and_then(|json| json.get("doc_maxlen").and_then(Value::as_u64));
+    let stated = stated.and_then(|length| usize::try_from(length).ok());
+    Ok(length(bert, extras)?.min(stated.unwrap_or(usize::MAX)))
+}
+
+const METADATA: &str = "artifact.metadata";
 
 fn extra(extras: &Extras, path: &str) -> Result<Option<Value>> {
     extras.get(path).map(|text| parse(path, text)).transpose()

@@ -2,6 +2,7 @@
 //! before it reads on, and what the encoder can rely on afterwards.
 
 use super::config::{ModelCard, ModelKind, QuerySide};
+use super::late::PROJECTION;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Storage {
@@ -57,6 +58,9 @@ pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
         if query == QuerySide::Table {
             list.floats("query_weights", &[bert.vocab]);
         }
+    }
+    if let ModelKind::Late(late) = card.kind {
+        late.projection.iter().for_each(|&dims| list.floats(PROJECTION, &[dims, bert.hidden]));
     }
     list.0
 }

@@ -25,6 +25,10 @@ mod header;
 #[cfg(feature = "neural")]
 pub mod hub;
 #[cfg(feature = "neural")]
+pub mod late;
+#[cfg(feature = "neural")]
+pub mod late_model;
+#[cfg(feature = "neural")]
 mod layers;
 #[cfg(feature = "neural")]
 pub mod layout;
@@ -127,6 +131,30 @@ pub trait SparseEncoder {
         role: Role,
         pacer: &'a dyn Pacer,
     ) -> LocalFuture<'a, Result<Vec<SparseVector>>>;
+}
+
+/// Vectors of the tokens of some texts, each of length 1: `counts` for each text, all rows joined.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenRows {
+    pub counts: Vec<u32>,
+    pub rows: Vec<f32>,
+}
+
+/// Text to a vector for each of its tokens (ColBERT).
+pub trait LateEncoder {
+    fn info(&self) -> &EncoderInfo;
+
+    /// Numbers of a vector.
+    fn dims(&self) -> usize;
+
+    /// The vectors of each text, in order. Query and passage score the sum, over the query's tokens, of the greatest
+    /// inner product with a token of the passage.
+    fn encode<'a>(
+        &'a self,
+        texts: &'a [String],
+        role: Role,
+        pacer: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<TokenRows>>;
 }
 
 /// Query and passages to relevance scores (logits: higher is better, no fixed range).

@@ -9,11 +9,12 @@ use crate::model::batch::Batch;
 use crate::model::config::{ModelCard, ModelKind, Pooling, QuerySide};
 use crate::model::encoder::{Encoder, Scratch};
 use crate::model::head::{self, Head, PoolerScratch};
+use crate::model::late::LateHead;
 use crate::model::layout::STATIC_TABLE;
 use crate::model::sparse::{SparseScratch, TermWeights};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
-use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
+use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned, TokenRows};
 use crate::pace::{LocalFuture, Pacer};
 use crate::text::TokenCounter;
 use std::cell::{Cell, RefCell};
@@ -70,7 +71,7 @@ impl NeuralModel {
             }
             _ => Encoder::new(&card.bert, &mut weights)?,
         };
-        let head = Head::new(card.kind, &card.bert, &mut weights, &encoder.embeddings.words)?;
+        let head = Head::new(card.kind, &card.bert, &mut weights, &encoder.embeddings.words, &tokenizer)?;
         let info = EmbedderInfo {
             name: card.name.clone(),
             digest: card.digest.clone(),
@@ -113,6 +114,14 @@ impl NeuralModel {
         if let Head::Rows { .. } = self.head {
             let ids = self.tokenizer.encode_bare(text, self.card.max_tokens)?;
             return Ok(Tokens { ids, types: Vec::new() });
+        }
+        if let Head::Late(head) = &self.head {
+            let most = match role {
+                Role::Query => self.card.max_tokens.min(limits::QUERY_TOKENS),
+                Role::Passage => self.card.max_tokens,
+            };
+            let ids = self.tokenizer.encode(text, most - 1)?;
+            return Ok(Tokens { ids: head.marked(ids, role), types: Vec::new() });
         }
         let prefix = match role {
             Role::Query => &self.card.query_prefix,
@@ -177,7 +186,7 @@ impl NeuralModel {
         let (pooling, normalize) = match self.head {
             Head::Pool { pooling, normalize } => (pooling, normalize),
             Head::Rows { normalize } => return self.row_means(count, tokens, normalize, pacer).await,
-            Head::Classify(_) | Head::Sparse(_) => {
+            Head::Classify(_) | Head::Sparse(_) | Head::Late(_) => {
                 return Err(Error::invalid(format!("model {:?} makes no vectors", self.card.name)))
             }
         };
@@ -334,6 +343,39 @@ impl NeuralModel {
         .await?;
         let named = |error: Error| error.within(format!("model {:?}", self.card.name));
         out.into_iter().map(|terms| terms.map_err(named)).collect()
+    }
+
+    pub(super) fn late_head(&self) -> Result<&LateHead> {
+        match &self.head {
+            Head::Late(head) => Ok(head),
+            _ => Err(Error::invalid(format!("model {:?} is no late-interaction model", self.card.name))),
+        }
+    }
+
+    /// Vectors of the tokens of each text.
+    ///
+    /// Errors: `InvalidInput` if this is no late-interaction model, `Corrupt` for weights that overflow,
+    /// `LimitExceeded` for a result that is too large; what `pacer` says.
+    pub async fn token_rows(&self, texts: &[String], role: Role, pacer: &dyn Pacer) -> Result<TokenRows> {
+        let head = self.late_head()?;
+        let read = texts.iter().map(|text| self.tokens(text, role)).collect::<Result<Vec<_>>>()?;
+        result_len(read.iter().map(|tokens| tokens.ids.len()).sum(), head.dims())?;
+        let mut out = TokenRows::default();
+        let mut ids = read.iter().map(|tokens| &tokens.ids[..]);
+        self.run(
+            read.len(),
+            |i| Ok(read[i].clone()),
+            pacer,
+            |workspace, range| {
+                let kept = range.zip(ids.next().unwrap_or_default()).filter(|(_, &id)| head.keeps(id, role));
+                let before = out.rows.len();
+                kept.for_each(|(token, _)| head.push(&workspace.scratch, token, &mut out.rows));
+                out.counts.push(((out.rows.len() - before) / head.dims()) as u32);
+            },
+        )
+        .await?;
+        head::check_finite(&out.rows, &self.card.name)?;
+        Ok(out)
     }
 
     /// Encodes `count` inputs batch by batch and shows `each` the states of every sequence, in order.

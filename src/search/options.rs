@@ -21,6 +21,8 @@ pub enum Mode {
     TwoStage,
     /// Both in one pass with one score: see [`crate::index::joint_top_k`].
     Joint,
+    /// Vectors of tokens: see [`crate::index::token_top_k`].
+    Colbert,
 }
 
 impl Mode {
@@ -104,16 +106,28 @@ impl Default for Bm25Options {
     }
 }
 
+/// What puts the first hits in a better order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RerankWith {
+    /// The cross-encoder reads them.
+    #[default]
+    CrossEncoder,
+    /// Their stored token vectors are compared with the query's.
+    Colbert,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RerankOptions {
-    /// How many of the first hits the cross-encoder reads.
+    pub with: RerankWith,
+    /// How many of the first hits.
     pub top: usize,
 }
 
 impl Default for RerankOptions {
     fn default() -> RerankOptions {
-        RerankOptions { top: 50 }
+        RerankOptions { with: RerankWith::default(), top: 50 }
     }
 }
 

@@ -5,8 +5,8 @@ use super::options::{FusionMethod, FusionOptions, Mode, SearchOptions, SparseKin
 use super::snapshot::{Snapshot, View};
 use crate::error::{Error, Result};
 use crate::index::{
-    dense_rescore, dense_top_k, joint_top_k, sparse_top_k, Bitset, DenseLeg, Filter, Joint, JointQuery, Leg, Level,
-    Scored, SparseQuery, SparseScorer,
+    dense_rescore, dense_top_k, joint_top_k, sparse_top_k, token_top_k, Bitset, DenseLeg, Filter, Joint, JointQuery,
+    Leg, Level, Scored, SparseQuery, SparseScorer, TokenQuery,
 };
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
@@ -33,6 +33,17 @@ pub struct Candidate {
     pub score: f32,
     pub sparse: Option<Standing>,
     pub dense: Option<Standing>,
+    pub tokens: Option<Standing>,
+}
+
+/// What the legs of a search found, each in its own order. `joint` is empty but in joint mode, `tokens` but where token
+/// vectors are compared.
+#[derive(Default)]
+pub struct Legs {
+    pub sparse: Vec<Scored>,
+    pub dense: Vec<Scored>,
+    pub joint: Vec<Scored>,
+    pub tokens: Vec<Scored>,
 }
 
 /// The chunks that deletions and the filter leave, by view; `None`: all of them.
@@ -105,10 +116,12 @@ pub fn joint_leg(
     vector: &[f32],
     options: &SearchOptions,
     depth: usize,
-) -> Result<Joint> {
+) -> Result<Legs> {
     let Weights { sparse, dense } = options.fusion.weights;
     let terms = SparseQuery { terms, scorer: scorer(options) };
-    joint_top_k(&dense_legs(snapshot, allowed), &JointQuery { terms, vector, dims: options.dims, sparse, dense }, depth)
+    let query = JointQuery { terms, vector, dims: options.dims, sparse, dense };
+    let Joint { joint, sparse, dense } = joint_top_k(&dense_legs(snapshot, allowed), &query, depth)?;
+    Ok(Legs { joint, sparse, dense, ..Legs::default() })
 }
 
 pub fn dense_leg(
@@ -123,6 +136,16 @@ pub fn dense_leg(
         _ => allowed,
     };
     dense_top_k(&dense_legs(snapshot, allowed), query, options.dense_params(depth), depth)
+}
+
+/// The chunks whose tokens are nearest to the query's.
+pub fn token_leg(
+    snapshot: &Snapshot,
+    allowed: &[Option<Rc<Bitset>>],
+    query: &TokenQuery,
+    depth: usize,
+) -> Result<Vec<Scored>> {
+    token_top_k(&legs(snapshot, allowed), query, depth)
 }
 
 /// Of the allowed chunks, those of a level.
@@ -142,19 +165,19 @@ fn of_level(snapshot: &Snapshot, allowed: &[Option<Rc<Bitset>>], level: Level) -
     Ok(masks.into_iter().zip(allowed).map(both).collect())
 }
 
-/// One ranking of candidates from what the legs found (`joint` is empty but in joint mode). With `group`, chunks first
-/// become documents in each leg, by their best
-/// chunk, so that a long document has one voice.
-pub fn candidates(snapshot: &Snapshot, legs: &Joint, options: &SearchOptions) -> Result<Vec<Candidate>> {
+/// One ranking of candidates from what the legs found. With `group`, chunks first become documents in each leg, by their
+/// best chunk, so that a long document has one voice.
+pub fn candidates(snapshot: &Snapshot, legs: &Legs, options: &SearchOptions) -> Result<Vec<Candidate>> {
     let key = |place: Place| key(snapshot, options, place);
     let (sparse, dense) = (ranking(&legs.sparse, key)?, ranking(&legs.dense, key)?);
-    let joint = ranking(&legs.joint, key)?;
+    let (joint, tokens) = (ranking(&legs.joint, key)?, ranking(&legs.tokens, key)?);
     let weights = options.fusion.weights;
     let items = |leg: &[Entry]| leg.iter().map(|entry| (entry.key, entry.score)).collect::<Vec<_>>();
     let fused = match options.mode {
         Mode::Sparse | Mode::Splade => items(&sparse),
         Mode::Dense | Mode::TwoStage => items(&dense),
         Mode::Joint => items(&joint),
+        Mode::Colbert => items(&tokens),
         Mode::Hybrid => {
             let legs = [(weights.sparse, items(&sparse)), (weights.dense, items(&dense))];
             let voices: Vec<_> = legs.iter().map(|(weight, items)| Ranking { weight: *weight, items }).collect();
@@ -164,14 +187,16 @@ pub fn candidates(snapshot: &Snapshot, legs: &Joint, options: &SearchOptions) ->
     let by_key = |leg: &[Entry]| -> HashMap<Place, (usize, Place, f32)> {
         leg.iter().enumerate().map(|(index, entry)| (entry.key, (index + 1, entry.place, entry.score))).collect()
     };
-    let (sparse, dense, joint) = (by_key(&sparse), by_key(&dense), by_key(&joint));
+    let (sparse, dense) = (by_key(&sparse), by_key(&dense));
+    let (joint, tokens) = (by_key(&joint), by_key(&tokens));
     let candidate = |(key, score): (Place, f32)| {
-        let (sparse, dense) = (sparse.get(&key), dense.get(&key));
+        let (sparse, dense, tokens) = (sparse.get(&key), dense.get(&key), tokens.get(&key));
         // A joint score is that of one chunk.
-        let best = joint.get(&key).or_else(|| [dense, sparse].into_iter().flatten().min_by_key(|found| found.0));
+        let best =
+            joint.get(&key).or_else(|| [dense, sparse, tokens].into_iter().flatten().min_by_key(|found| found.0));
         let standing = |found: Option<&(usize, Place, f32)>| found.map(|&(rank, _, score)| Standing { rank, score });
         let place = best.map_or(key, |found| found.1);
-        Candidate { place, score, sparse: standing(sparse), dense: standing(dense) }
+        Candidate { place, score, sparse: standing(sparse), dense: standing(dense), tokens: standing(tokens) }
     };
     Ok(fused.into_iter().map(candidate).collect())
 }

@@ -2,9 +2,9 @@
 
 use super::counter::counter;
 use super::error::{from_json, parse, parse_json, to_js, JsResult};
-#[cfg(feature = "neural")]
-use super::hooks::HostSparse;
 use super::hooks::{fetcher, Hooks, Host, HostEmbedder};
+#[cfg(feature = "neural")]
+use super::hooks::{HostLate, HostSparse};
 use crate::adapters::http::HttpStore;
 use crate::adapters::indexeddb::IndexedDbStore;
 use crate::engine::{Engine as Core, GraphBuilder, Incoming, ListOptions, Maintenance, Progress, Services, Wanted};
@@ -14,7 +14,7 @@ use crate::index::Meta;
 use crate::model::vocabulary::Vocabulary;
 use crate::model::{Embedder, EmbedderInfo};
 #[cfg(feature = "neural")]
-use crate::model::{EncoderInfo, SparseEncoder};
+use crate::model::{EncoderInfo, LateEncoder, SparseEncoder};
 use crate::search::options::SearchOptions;
 use crate::store::{MemoryStore, Store};
 use crate::text::{TokenCounter, WordCounter};
@@ -35,6 +35,10 @@ struct OpenOptions {
     #[cfg(feature = "neural")]
     #[serde(default)]
     sparse_encoder: Option<EncoderInfo>,
+    /// The model of its token vectors.
+    #[cfg(feature = "neural")]
+    #[serde(default)]
+    late_encoder: Option<LateInfo>,
     #[serde(default)]
     store: Storage,
     /// Of a published collection: where it is, with a slash at its end.
@@ -42,6 +46,14 @@ struct OpenOptions {
     url: Option<String>,
     #[serde(flatten)]
     wanted: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A late-interaction model, as far as the engine knows it.
+#[cfg(feature = "neural")]
+#[derive(Deserialize)]
+struct LateInfo {
+    info: EncoderInfo,
+    dims: usize,
 }
 
 /// Where the collection lives.
@@ -63,6 +75,8 @@ pub struct Engine {
     pub(super) model: RefCell<Model>,
     #[cfg(feature = "neural")]
     sparse: Option<SparseModel>,
+    #[cfg(feature = "neural")]
+    late: Option<LateInfo>,
 }
 
 /// The model whose vectors the collection holds, as far as the engine knows it.
@@ -116,6 +130,8 @@ impl Engine {
                 tokenizer_json: terms,
                 vocabulary: OnceCell::new(),
             }),
+            #[cfg(feature = "neural")]
+            late: options.late_encoder,
         })
     }
 
@@ -234,13 +250,18 @@ impl Engine {
         let sparse = self.sparse.as_ref().map(|sparse| sparse.of(&host)).transpose()?;
         #[cfg(feature = "neural")]
         let sparse = sparse.as_ref().map(|sparse| sparse as &dyn SparseEncoder);
+        #[cfg(feature = "neural")]
+        let late = self.late.as_ref().map(|late| HostLate { host: &host, info: &late.info, dims: late.dims });
+        #[cfg(feature = "neural")]
+        let late = late.as_ref().map(|late| late as &dyn LateEncoder);
         #[cfg(not(feature = "neural"))]
-        let sparse = None;
+        let (sparse, late) = (None, None);
         let services = Services {
             pacer: &host,
             clock: &host,
             embedder: embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
             sparse,
+            late,
             reranker: Some(&host),
             // Without the builder, vectors are scanned.
             graphs: cfg!(feature = "neural").then_some(&host as &dyn GraphBuilder),

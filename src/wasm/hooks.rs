@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::model::vocabulary::Vocabulary;
 use crate::model::{Embedder, EmbedderInfo, Reranker, Role, Spanned};
 #[cfg(feature = "neural")]
-use crate::model::{EncoderInfo, SparseEncoder, SparseVector};
+use crate::model::{EncoderInfo, LateEncoder, SparseEncoder, SparseVector, TokenRows};
 use crate::pace::{Clock, LocalFuture, Pacer};
 use js_sys::{Float32Array, Promise, Uint32Array, Uint8Array};
 use wasm_bindgen::prelude::*;
@@ -31,6 +31,10 @@ extern "C" {
     #[cfg(feature = "neural")]
     #[wasm_bindgen(method, catch)]
     fn weigh(this: &Hooks, call: u32, texts: Vec<String>, role: &str) -> Result<Promise, JsValue>;
+    /// For each text the number of its tokens, then as many rows.
+    #[cfg(feature = "neural")]
+    #[wasm_bindgen(method, catch, js_name = encodeTokens)]
+    fn encode_tokens(this: &Hooks, call: u32, texts: Vec<String>, role: &str) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method, catch, js_name = buildGraph)]
     fn build_graph(this: &Hooks, call: u32, job: Uint8Array) -> Result<Promise, JsValue>;
     #[wasm_bindgen(method)]
@@ -153,6 +157,42 @@ impl SparseEncoder for HostSparse<'_> {
             };
             let rows = numbers.chunks_exact((numbers.len() / texts.len().max(1)).max(2));
             Ok(rows.map(|row| row.chunks_exact(2).filter_map(named).collect()).collect())
+        })
+    }
+}
+
+/// The late-interaction model.
+#[cfg(feature = "neural")]
+pub struct HostLate<'a> {
+    pub host: &'a Host<'a>,
+    pub info: &'a EncoderInfo,
+    pub dims: usize,
+}
+
+#[cfg(feature = "neural")]
+impl LateEncoder for HostLate<'_> {
+    fn info(&self) -> &EncoderInfo {
+        self.info
+    }
+
+    fn dims(&self) -> usize {
+        self.dims
+    }
+
+    fn encode<'a>(&'a self, texts: &'a [String], role: Role, _: &'a dyn Pacer) -> LocalFuture<'a, Result<TokenRows>> {
+        let promise = self.host.hooks.encode_tokens(self.host.call, texts.to_vec(), role_name(role));
+        Box::pin(async move {
+            let mut numbers = self.host.floats(promise).await?;
+            // The counts are taken out in place: it is much to copy.
+            let (mut counts, mut from, mut to) = (Vec::with_capacity(texts.len()), 0, 0);
+            while let Some(&count) = numbers.get(from) {
+                let length = (count as usize).saturating_mul(self.dims).min(numbers.len() - from - 1);
+                numbers.copy_within(from + 1..from + 1 + length, to);
+                counts.push(count as u32);
+                (from, to) = (from + 1 + length, to + length);
+            }
+            numbers.truncate(to);
+            Ok(TokenRows { counts, rows: numbers })
         })
     }
 }

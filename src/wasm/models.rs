@@ -92,8 +92,12 @@ impl Model {
                 ModelKind::CrossEncoder => "cross-encoder",
                 ModelKind::Static { .. } => "static",
                 ModelKind::Sparse { .. } => "sparse",
+                ModelKind::Late(_) => "late",
             },
-            dims: card.bert.hidden,
+            dims: match card.kind {
+                ModelKind::Late(late) => late.projection.unwrap_or(card.bert.hidden),
+                _ => card.bert.hidden,
+            },
             layers: card.bert.layers,
             max_tokens: card.max_tokens,
             max_terms: match card.kind {
@@ -133,6 +137,24 @@ impl Model {
             }
         }
         Ok(Float32Array::from(&rows[..]))
+    }
+
+    /// Of a late-interaction model: for each text the number of its tokens, then a row of `dims` numbers for each.
+    #[wasm_bindgen(js_name = encodeTokens)]
+    pub async fn encode_tokens(&self, texts: Vec<String>, role: &str, pause: Function) -> JsResult<Float32Array> {
+        let found = self.0.token_rows(&texts, role_of(role)?, &Pause(pause)).await?;
+        let tokens: u32 = found.counts.iter().sum();
+        let dims = found.rows.len() / (tokens as usize).max(1);
+        let out = Float32Array::new_with_length((found.rows.len() + found.counts.len()) as u32);
+        let (mut at, mut rest) = (0, &found.rows[..]);
+        for count in found.counts {
+            let (rows, later) = rest.split_at(count as usize * dims);
+            rest = later;
+            out.set_index(at, count as f32);
+            out.subarray(at + 1, at + 1 + rows.len() as u32).copy_from(rows);
+            at += 1 + rows.len() as u32;
+        }
+        Ok(out)
     }
 
     /// A row for each span of each text, in order; `spans` has start and end of each in bytes, text by text.

@@ -14,6 +14,8 @@ check("dense@256", { mode: "dense", dims: 256 });
 check("splade", { mode: "splade" });
 check("two-stage+rerank", { mode: "two-stage", rerank: { top: 50 } });
 check("joint@128", { mode: "joint", dims: 128 });
+check("colbert", { mode: "colbert" });
+check("hybrid-rrf+colbert", { mode: "hybrid", fusion: { method: "rrf" }, rerank: { with: "colbert", top: 50 } });
 check("hybrid-rrf", { mode: "hybrid", fusion: { method: "rrf" } });
 check("hybrid-rrf@128", { mode: "hybrid", fusion: { method: "rrf" }, dims: 128 });
 check("hybrid-weighted+rerank", { mode: "hybrid", fusion: { method: "weighted" }, rerank: { top: 50 } });
@@ -22,6 +24,6 @@ check("dense@64+rerank", { mode: "dense", dims: 64, rerank: { top: 50 } });
 
 test("the depth of reranking is the caller's", () => assert.deepEqual(parsePipeline("bm25+rerank", 20).rerank, { top: 20 }));
 
-for (const name of ["", "bm26", "bm25@64", "splade@64", "dense@0", "dense@", "+rerank", "bm25+rerank+rerank", "toString", "DENSE"]) {
+for (const name of ["", "bm26", "bm25@64", "splade@64", "colbert@64", "bm25+rerank+colbert", "dense@0", "dense@", "+rerank", "bm25+rerank+rerank", "toString", "DENSE"]) {
   test(`unknown: "${name}"`, () => assert.throws(() => parsePipeline(name), { code: "InvalidInput" }));
 }

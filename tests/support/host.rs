@@ -3,7 +3,9 @@
 
 use nearfield::engine::{GraphBuilder, Progress, Services};
 use nearfield::error::{Error, ErrorKind, Result};
-use nearfield::model::{Embedder, EmbedderInfo, EncoderInfo, Reranker, Role, Spanned, SparseEncoder, SparseVector};
+use nearfield::model::{
+    Embedder, EmbedderInfo, EncoderInfo, LateEncoder, Reranker, Role, Spanned, SparseEncoder, SparseVector, TokenRows,
+};
 use nearfield::pace::{LocalFuture, Pacer, Stopped};
 use nearfield::text::WordCounter;
 use std::cell::{Cell, RefCell};
@@ -110,6 +112,66 @@ impl SparseEncoder for WordWeights {
     }
 }
 
+/// The token of a word is the direction that its letters choose, pulled a little towards that of the word before it.
+pub struct WordVectors {
+    info: EncoderInfo,
+}
+
+#[allow(dead_code, reason = "not every test has a late-interaction model")]
+impl WordVectors {
+    pub const DIMS: usize = 18;
+
+    pub fn new(digest: &str) -> WordVectors {
+        WordVectors { info: EncoderInfo { name: "word-vectors".into(), digest: digest.into() } }
+    }
+
+    pub fn words(text: &str) -> Vec<String> {
+        let words = text.to_lowercase();
+        words.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    }
+
+    fn vector(word: &str, before: &str) -> Vec<f32> {
+        let noise = |seed: &str, at: usize| {
+            let hash = seed.bytes().fold(0xcbf2_9ce4_8422_2325u64 ^ (at as u64) << 17, |h, b| {
+                (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)
+            });
+            (hash >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let vector: Vec<f32> = (0..WordVectors::DIMS).map(|at| noise(word, at) + 0.3 * noise(before, at)).collect();
+        let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
+        vector.iter().map(|v| v / norm).collect()
+    }
+
+    pub fn vectors(text: &str) -> Vec<Vec<f32>> {
+        let words = WordVectors::words(text);
+        let before = std::iter::once("").chain(words.iter().map(String::as_str));
+        words.iter().zip(before).map(|(word, before)| WordVectors::vector(word, before)).collect()
+    }
+}
+
+impl LateEncoder for WordVectors {
+    fn info(&self) -> &EncoderInfo {
+        &self.info
+    }
+
+    fn dims(&self) -> usize {
+        WordVectors::DIMS
+    }
+
+    fn encode<'a>(&'a self, texts: &'a [String], _: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<TokenRows>> {
+        Box::pin(async move {
+            pacer.pause().await?;
+            let mut out = TokenRows::default();
+            for text in texts {
+                let vectors = WordVectors::vectors(text);
+                out.counts.push(vectors.len() as u32);
+                out.rows.extend(vectors.concat());
+            }
+            Ok(out)
+        })
+    }
+}
+
 /// The score is the number of query words that a passage holds.
 pub struct SharedWords;
 
@@ -153,6 +215,7 @@ pub struct Host {
     pub pacer: Box<dyn Pacer>,
     pub embedder: Option<WordHashes>,
     pub sparse: Option<WordWeights>,
+    pub late: Option<WordVectors>,
     pub reports: RefCell<Vec<Progress>>,
 }
 
@@ -161,8 +224,15 @@ impl Host {
         Host::with(nearfield::pace::Unpaced, Some(WordHashes::new("a")))
     }
 
+    /// With a late-interaction model, too.
+    #[allow(dead_code, reason = "not every test has a late-interaction model")]
+    pub fn late() -> Host {
+        Host { late: Some(WordVectors::new("t")), ..Host::new() }
+    }
+
     pub fn with(pacer: impl Pacer + 'static, embedder: Option<WordHashes>) -> Host {
-        Host { pacer: Box::new(pacer), embedder, sparse: Some(WordWeights::new("w")), reports: RefCell::default() }
+        let sparse = Some(WordWeights::new("w"));
+        Host { pacer: Box::new(pacer), embedder, sparse, late: None, reports: RefCell::default() }
     }
 
     /// Runs one call of the engine to its end.
@@ -173,6 +243,7 @@ impl Host {
             clock: &Stopped,
             embedder: self.embedder.as_ref().map(|embedder| embedder as &dyn Embedder),
             sparse: self.sparse.as_ref().map(|encoder| encoder as &dyn SparseEncoder),
+            late: self.late.as_ref().map(|encoder| encoder as &dyn LateEncoder),
             reranker: Some(&SharedWords),
             graphs: Some(&InPlace),
             turn: None,

@@ -232,3 +232,27 @@ pub fn distances_agree(rows: usize, width: usize, seed: u64) {
         assert_eq!((found[r], kernel::hamming(&query, row)), (scalar::hamming(&query, row), found[r]));
     }
 }
+
+/// The greatest of rows of a table, and of their sums with other rows, exactly: nothing is rounded but one addition.
+pub fn greatest_similarities_are_exact(entries: usize, tokens: usize, columns: usize, seed: u64) {
+    let mut random = Random(seed);
+    let width = padded(columns);
+    let (table, values) = (random.units(entries * width), random.units(tokens * width));
+    let ids: Vec<u16> = (0..tokens).map(|_| random.between(0, entries as i64 - 1) as u16).collect();
+    let start = random.units(width);
+    let expected = |value: &dyn Fn(usize, usize) -> f32, column: usize| {
+        (0..tokens).map(|token| value(token, column)).fold(start[column], f32::max)
+    };
+    let entry = |token: usize, column: usize| table[usize::from(ids[token]) * width + column];
+    let mut best = start.clone();
+    kernel::max_of_entries(&table, &ids, &mut best);
+    for (column, &found) in best.iter().enumerate() {
+        assert_eq!(found, expected(&entry, column));
+    }
+    let sum = |token: usize, column: usize| values[token * width + column] + entry(token, column);
+    let mut best = start.clone();
+    kernel::max_of_sums(&values, &table, &ids, &mut best);
+    for (column, &found) in best.iter().enumerate() {
+        assert_eq!(found, expected(&sum, column));
+    }
+}

@@ -55,13 +55,21 @@ pub fn open(store: impl Store + 'static) -> Engine {
 }
 
 pub fn add(engine: &Engine, documents: Vec<Incoming>) {
-    Host::new().run(async |services| engine.add(documents, services).await).unwrap();
+    add_with(&Host::new(), engine, documents);
+}
+
+pub fn add_with(host: &Host, engine: &Engine, documents: Vec<Incoming>) {
+    host.run(async |services| engine.add(documents, services).await).unwrap();
 }
 
 /// What a query finds, text included: everything that a wrong byte could change.
 pub fn answer(engine: &Engine, query: &str, options: serde_json::Value) -> Result<String> {
+    answer_with(&Host::new(), engine, query, options)
+}
+
+pub fn answer_with(host: &Host, engine: &Engine, query: &str, options: serde_json::Value) -> Result<String> {
     let options = serde_json::from_value(options).unwrap();
-    let found = Host::new().run(async |services| engine.search(query, options, services).await)?;
+    let found = host.run(async |services| engine.search(query, options, services).await)?;
     Ok(serde_json::to_string(&found.hits).unwrap())
 }
 

@@ -16,11 +16,16 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
   --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, splade, two-stage, joint,
-                      hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf and +rerank; gold-standard
+                      colbert, hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, and +rerank or
+                      +colbert; gold-standard
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
+  --late-encoder N    late-interaction model; default answerai-colbert-small-v1 where a pipeline needs one, with its
+                      projection to 96 dimensions where --linear gives it
+  --linear FILE       safetensors file with that projection (linear.weight); or NEARFIELD_COLBERT_LINEAR
+  --token-bits N      2 (default) or 8 bits for each dimension of token vectors
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
-  --rerank-top N      hits that +rerank reranks, default 50
+  --rerank-top N      hits that +rerank and +colbert rerank, default 50
   --storage KIND      f32, f16 or int8 (default); dense-binary compares one bit a dimension of any
   --rotation KIND     auto (default), none or pca; with @<dims> the collection is compacted, and so fitted, first
   --vectors KIND      auto (default), flat or hnsw, whose recall against an exact scan is then measured too
@@ -43,6 +48,9 @@ const { values: options } = parseArgs({
     pipelines: text,
     embedder: { type: "string", default: "all-MiniLM-L6-v2" },
     "sparse-encoder": text,
+    "late-encoder": text,
+    linear: text,
+    "token-bits": { type: "string", default: "2" },
     reranker: { type: "string", default: "ms-marco-MiniLM-L-12-v2" },
     "rerank-top": { type: "string", default: "50" },
     storage: { type: "string", default: "int8" },
@@ -102,14 +110,19 @@ function job() {
   const graph = options.vectors === "hnsw";
   const learned = pipelines.some((name) => name.startsWith("splade")) ? "splade-tiny" : undefined;
   const sparseEncoder = options["sparse-encoder"] ?? learned;
+  const late = pipelines.some((name) => name.includes("colbert"));
+  const projected = process.env.NEARFIELD_COLBERT_LINEAR ? "-96" : "";
+  const lateEncoder = options["late-encoder"] ?? (late ? `answerai-colbert-small-v1${projected}` : undefined);
   return {
     open: {
       ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
+      ...(lateEncoder && { lateEncoder }),
       vectors: {
         storage: oneOf("storage", "f32", "f16", "int8"),
         index: oneOf("vectors", "auto", "flat", "hnsw"),
         rotation: oneOf("rotation", "auto", "none", "pca"),
+        tokens: Number(oneOf("token-bits", "2", "8")),
       },
       chunk: { strategy, ...(size && { size: Number(size) }), ...(overlap && { overlap: Number(overlap) }) },
       language: options.language,
@@ -177,6 +190,7 @@ function table(pipelines) {
 
 async function main() {
   if (options.help) return console.log(HELP);
+  if (options.linear) process.env.NEARFIELD_COLBERT_LINEAR = resolve(options.linear);
   const data = files();
   const work = job();
   const kind = oneOf("browser", "chromium", "firefox", "webkit");

@@ -21,21 +21,26 @@ const MODELS = [
   "multilingual-e5-small",
   "potion-base-2M",
   "splade-tiny",
+  "answerai-colbert-small-v1",
 ];
+/** Its projection is in no package: it is had where the environment says which file has that. */
+const PROJECTED = "answerai-colbert-small-v1-96";
+const modelNames = () => (process.env.NEARFIELD_COLBERT_LINEAR ? [...MODELS, PROJECTED] : MODELS);
 /** Packaged at 4 bits: there is nothing better to compare with. */
 const WITHOUT_REFERENCE = ["multilingual-e5-small"];
 
 /** With `reference` the models are also wanted in full precision, which tests compare with. */
 function modelsReady(needs) {
-  const full = MODELS.filter((name) => !WITHOUT_REFERENCE.includes(name)).map((name) => join("raw", `${name}-fp32`));
-  const folders = needs.includes("reference") ? [...MODELS, ...full] : MODELS;
+  const names = modelNames();
+  const full = names.filter((name) => !WITHOUT_REFERENCE.includes(name)).map((name) => join("raw", `${name}-fp32`));
+  const folders = needs.includes("reference") ? [...names, ...full] : names;
   return folders.every((folder) => existsSync(join(models, folder, "model.safetensors")));
 }
 
 function getModels(needs) {
   const reference = needs.includes("reference") ? ["--with-reference"] : [];
   const places = ["--dir", models, "--downloads", join(cache, "downloads")];
-  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...MODELS]);
+  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...modelNames()]);
 }
 
 const browserParts = {

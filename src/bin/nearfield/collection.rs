@@ -94,6 +94,7 @@ fn services<'a>(model: Option<&'a NeuralModel>, progress: &'a dyn Fn(Progress)) 
         clock: &Stopped,
         embedder: model.map(|model| model as &dyn Embedder),
         sparse: None,
+        late: None,
         reranker: None,
         graphs: Some(&InPlace),
         turn: None,

@@ -42,6 +42,10 @@ pub struct Get {
     /// Also write the full-precision weights, to DIR/raw/NAME-fp32: what tests compare with.
     #[arg(long)]
     with_reference: bool,
+    /// File with the tensor linear.weight of a late-interaction model whose package lacks it; else the environment's
+    /// NEARFIELD_COLBERT_LINEAR. The model's own model.safetensors has it, too.
+    #[arg(long)]
+    linear: Option<PathBuf>,
 }
 
 pub fn run(command: Models) -> Result<()> {
@@ -90,6 +94,7 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
         eprintln!("{}: in {}, checked", known.name, dir.display());
         return Ok(());
     }
+    let projection = projection(known, arguments)?;
     let files = fetcher.fetch(known)?;
     let card = known.card();
     // What comes in may be good and still not convert to what this version pins: the digest is checked here.
@@ -98,7 +103,7 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
         let tokenizer;
         let (converted, tokenizer) = match known.files.format {
             Format::Safetensors => (from_safetensors(&card, &files.weights)?, &files.tokenizer),
-            Format::Onnx => (from_onnx(&card, &files.weights)?, &files.tokenizer),
+            Format::Onnx => (from_onnx(&card, &files.weights, projection.as_deref())?, &files.tokenizer),
             Format::E5s1 => {
                 let converted = from_e5s1(&card, &files.weights, &files.tokenizer)?;
                 tokenizer = converted.1;
@@ -113,7 +118,7 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
     }
     if wants_reference {
         let weights = match known.files.format {
-            Format::Onnx => onnx_in_full(&card, &files.weights)?,
+            Format::Onnx => onnx_in_full(&card, &files.weights, projection.as_deref())?,
             Format::Safetensors | Format::E5s1 => files.weights,
         };
         let mut config = card.config_json();
@@ -127,6 +132,19 @@ fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> 
         )?;
     }
     Ok(())
+}
+
+/// The file with the projection of a model that needs one.
+fn projection(known: &Known, arguments: &Get) -> Result<Option<Vec<u8>>> {
+    if !known.needs_projection() {
+        return Ok(None);
+    }
+    let path = arguments.linear.clone().or_else(|| std::env::var_os("NEARFIELD_COLBERT_LINEAR").map(PathBuf::from));
+    let path = path.ok_or_else(|| {
+        Error::invalid("its package lacks the projection: give the model's model.safetensors, or linear.weight alone, as --linear FILE")
+    })?;
+    let read = fs::read(&path).map_err(|e| Error::not_found(format!("reading {}", path.display())).with_source(e))?;
+    Ok(Some(read))
 }
 
 const WEIGHTS: &str = "model.safetensors";

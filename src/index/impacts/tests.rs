@@ -16,7 +16,9 @@ fn segment(random: &mut Random, id: u64, docs: u32) -> (Segment, Vec<WeightedTer
     let mut all = Vec::new();
     for entry in entries(random, &format!("s{id}-"), docs, 4, 0) {
         let terms: Vec<WeightedTerms> = entry.chunks.iter().map(|_| weights(random, 20)).collect();
-        builder.add_with(&entry.document, &entry.chunks, None, Beside { splade: Some(&terms) }).unwrap();
+        builder
+            .add_with(&entry.document, &entry.chunks, None, Beside { splade: Some(&terms), ..Beside::default() })
+            .unwrap();
         all.extend(terms);
     }
     (builder.seal(id).unwrap().open().unwrap(), all)
@@ -129,8 +131,9 @@ fn what_is_not_as_configured_is_refused() {
     let entry = &entries(&mut random, "d", 1, 4, 0)[0];
     let n = entry.chunks.len();
     let mut builder = SegmentBuilder::with(&lexical(), &[BlobKind::Splade].into()).unwrap();
-    let mut add =
-        |splade: Option<&[WeightedTerms]>| builder.add_with(&entry.document, &entry.chunks, None, Beside { splade });
+    let mut add = |splade: Option<&[WeightedTerms]>| {
+        builder.add_with(&entry.document, &entry.chunks, None, Beside { splade, ..Beside::default() })
+    };
     assert!(add(None).is_err());
     assert!(add(Some(&vec![vec![]; n + 1])).is_err());
     assert!(n == 0 || add(Some(&vec![vec![("a".into(), f32::NAN)]; n])).unwrap_err().context.contains("NaN"));

@@ -13,7 +13,12 @@ fn segment(random: &mut Random, id: u64, docs: u32, storage: Storage) -> Segment
         let mut terms = || -> WeightedTerms { (0..8).map(|_| (random.word(30), 3.0 * random.unit())).collect() };
         let terms: Vec<WeightedTerms> = entry.chunks.iter().map(|_| terms()).collect();
         builder
-            .add_with(&entry.document, &entry.chunks, Some(&entry.vectors), Beside { splade: Some(&terms) })
+            .add_with(
+                &entry.document,
+                &entry.chunks,
+                Some(&entry.vectors),
+                Beside { splade: Some(&terms), ..Beside::default() },
+            )
             .unwrap();
     }
     builder.seal(id).unwrap().open().unwrap()

@@ -31,7 +31,7 @@ pub(super) fn normalised(values: &[f32]) -> Vec<f32> {
 
 /// Integers in -127..=127 and what they are multiplied by: `value = integer * scale`, symmetric, with the greatest
 /// magnitude at 127.
-pub(super) fn to_int8(values: &[f32]) -> (Vec<i8>, f32) {
+pub(crate) fn to_int8(values: &[f32]) -> (Vec<i8>, f32) {
     let most = values.iter().fold(0.0f32, |most, value| most.max(value.abs()));
     let scale = (f64::from(most) / STEPS) as f32;
     if scale == 0.0 {

@@ -68,6 +68,14 @@ impl Tokenizer {
         }
     }
 
+    /// The token that stands for one that is not shown, if there is one.
+    pub fn mask(&self) -> Option<u32> {
+        match &self.0 {
+            Kind::WordPiece(words) => words.mask(),
+            Kind::Unigram(_) => None,
+        }
+    }
+
     /// Ids of one text between its special tokens, at most `max_tokens` in all.
     pub fn encode(&self, text: &str, max_tokens: usize) -> Result<Vec<u32>> {
         match &self.0 {

@@ -28,6 +28,7 @@ pub(super) struct WordPiece {
     /// The same of the added tokens, which are recognised in the text as they are written: `[SEP]`.
     added: BTreeMap<u32, usize>,
     unknown: Option<u32>,
+    mask: Option<u32>,
     /// Tokens around a single text: `[CLS]` and `[SEP]`.
     special: usize,
     /// No token has white space in it, so text may be taken apart there.
@@ -66,6 +67,8 @@ impl WordPiece {
         let words = json["model"]["vocab"].as_object().into_iter().flatten();
         let words = words.filter_map(|(token, id)| Some((id.as_u64()? as usize, token.clone())));
         let added = pipeline.get_added_vocabulary().get_vocab();
+        let mask =
+            added.get("[MASK]").copied().or_else(|| json["model"]["vocab"]["[MASK]"].as_u64().map(|id| id as u32));
         let added_lengths = added.iter().map(|(token, id)| (*id, token.len())).collect();
         let splits_at_space = !added.keys().any(|token| token.contains(char::is_whitespace));
         let mut lengths = Vec::new();
@@ -88,6 +91,7 @@ impl WordPiece {
             lengths,
             added: added_lengths,
             unknown,
+            mask,
             special,
             splits_at_space,
             scratch: Mutex::new(scratch),
@@ -97,6 +101,10 @@ impl WordPiece {
     /// One more than the largest id: at most the rows of the model's word embeddings.
     pub fn vocabulary(&self) -> usize {
         self.lengths.len()
+    }
+
+    pub fn mask(&self) -> Option<u32> {
+        self.mask
     }
 
     /// Ids of one text between its special tokens, at most `max_tokens` in all.

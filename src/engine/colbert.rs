@@ -1,0 +1,366 @@
+//! The token vectors of a collection, for late interaction: which model made them, the codebook that all segments
+//! share, passages encoded as they are added, queries as they are asked, and segments that lack them encoded by
+//! maintenance.
+//!
+//! The codebook comes with the first tokens, and anew while the collection is small and grows: then every segment's
+//! codes are made again from the vectors that they stand for, in the commit that brings the tokens it was outgrown by.
+
+use super::services::{Phase, Progress, Services};
+use super::write::model_input;
+use super::Engine;
+use crate::error::{Error, ErrorKind, Result};
+use crate::index::{
+    seal_tokens, BlobKind, ChunkTokens, Codebook, Level, Segment, TokenCodes, TokenForm, TokenQuery, TokenView,
+};
+use crate::model::{EncoderInfo, LateEncoder, Role};
+use crate::search::options::{Mode, RerankWith, SearchOptions};
+use crate::search::snapshot::{Snapshot, View};
+use crate::store::{Blob, Manifest, Named, Numbered, SegmentEntry};
+use std::rc::Rc;
+
+const KIND: BlobKind = BlobKind::Colbert;
+const SHARED: BlobKind = BlobKind::Centroids;
+
+/// Texts whose vectors are in memory at once, as numbers: 64 of 300 tokens take 7 MB at 96 dimensions.
+const PART: usize = 64;
+/// Chunks between two pauses while codes are made anew.
+const SLICE: usize = 64;
+
+/// The codes of some passages, one entry for each, and what they are codes of.
+pub(super) struct TokenBatch {
+    codebook: Rc<Codebook>,
+    chunks: Vec<TokenCodes>,
+}
+
+impl TokenBatch {
+    fn tokens(&self) -> u64 {
+        self.chunks.iter().map(|chunk| chunk.len() as u64).sum()
+    }
+
+    /// A part of them, as the builder of a segment takes it.
+    pub fn part(&self, range: std::ops::Range<usize>) -> ChunkTokens<'_> {
+        ChunkTokens { form: self.codebook.form(), chunks: &self.chunks[range] }
+    }
+}
+
+/// Enters the model of this call into the manifest.
+///
+/// # Errors
+/// `ModelMismatch` if it is another than the stored one, or if there is a stored one and none with this call.
+pub(super) fn agree(manifest: &mut Manifest, services: &Services<'_>) -> Result<()> {
+    let offered = services.late.map(|encoder| encoder.info());
+    match (manifest.encoders.get(&KIND), offered) {
+        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
+        (Some(stored), offered) => Err(mismatch(stored, offered)),
+        (None, None) => Ok(()),
+        (None, Some(offered)) => {
+            manifest.encoders.insert(KIND, offered.clone());
+            Ok(())
+        }
+    }
+}
+
+fn mismatch(stored: &EncoderInfo, offered: Option<&EncoderInfo>) -> Error {
+    let show = |info: &EncoderInfo| format!("{} ({:.12})", info.name, info.digest);
+    let (stored, offered) = (show(stored), offered.map_or("no late-interaction model".to_owned(), show));
+    let message = format!("the collection holds token vectors of {stored}, this call has {offered}");
+    Error::new(ErrorKind::ModelMismatch, message)
+}
+
+/// Whether a search compares token vectors, in its mode or to rerank.
+pub(super) fn is_wanted(options: &SearchOptions) -> bool {
+    let reranks = options.rerank.is_some_and(|rerank| rerank.with == RerankWith::Colbert);
+    options.mode == Mode::Colbert || (reranks && options.k > 0)
+}
+
+/// Whether token vectors can be compared.
+///
+/// # Errors
+/// `InvalidInput` where the collection has none, or was opened without their model; `ModelMismatch` for another model.
+pub(super) fn check_search(snapshot: &Snapshot, services: &Services<'_>) -> Result<()> {
+    match (snapshot.manifest.encoders.get(&KIND), services.late.map(|encoder| encoder.info())) {
+        _ if snapshot.views.is_empty() => Ok(()),
+        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
+        (Some(stored), Some(offered)) => Err(mismatch(stored, Some(offered))),
+        (None, _) => Err(Error::invalid("colbert: no document was added with a late-interaction model")),
+        (_, None) => Err(Error::invalid("colbert: the collection was opened without its late-interaction model")),
+    }
+}
+
+/// Whether a segment's codes are those of the collection's codebook.
+///
+/// # Errors
+/// `Corrupt` if not.
+pub(super) fn check_codebook(segment: &Segment, manifest: &Manifest) -> Result<()> {
+    let expected = manifest.shared.get(&SHARED).and_then(|entry| entry.blob.sum);
+    match segment.token_form() {
+        Some(TokenForm { codebook, .. }) if Some(codebook) != expected => {
+            Err(Error::corrupt(format!("tokens of another codebook than segment {} should have", segment.id())))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Takes the codebook out of a manifest, and with it all that nobody can read without. Returns the names of its blobs.
+pub(super) fn drop_codes(manifest: &mut Manifest) -> Vec<String> {
+    manifest.shared.remove(&SHARED);
+    let names = manifest.segments.iter().filter_map(|entry| entry.extra_name(KIND)).collect();
+    for entry in &mut manifest.segments {
+        entry.extras.remove(&KIND);
+    }
+    names
+}
+
+/// The vectors of texts, checked.
+async fn encode(
+    texts: &[String],
+    role: Role,
+    encoder: &dyn LateEncoder,
+    services: &Services<'_>,
+) -> Result<(Vec<u32>, Vec<f32>)> {
+    let found = encoder.encode(texts, role, services.pacer).await?;
+    let tokens: u64 = found.counts.iter().map(|&count| u64::from(count)).sum();
+    let fits = found.counts.len() == texts.len() && found.rows.len() as u64 == tokens * encoder.dims() as u64;
+    // Their length is 1: what is far from it would spoil the centroids of all others.
+    if !fits || found.rows.iter().any(|x| x.is_nan() || x.abs() > 1.001) {
+        let (texts, numbers) = (texts.len(), found.rows.len());
+        return Err(Error::invalid(format!("the late-interaction model returned {numbers} numbers for {texts} texts")));
+    }
+    Ok((found.counts, found.rows))
+}
+
+impl Engine {
+    /// The codebook of a manifest, if it has one; read when it is first needed.
+    async fn codebook(&self, manifest: &Manifest) -> Result<Option<Rc<Codebook>>> {
+        let (Some(entry), Some(name)) = (manifest.shared.get(&SHARED).copied(), manifest.shared_name(SHARED)) else {
+            return Ok(None);
+        };
+        let known = self.codebook.borrow().as_ref().filter(|(known, _)| *known == entry).map(|(_, it)| it.clone());
+        if known.is_some() {
+            return Ok(known);
+        }
+        let codebook = Rc::new(Codebook::decode(&self.blob(&name, &entry.blob).await?)?);
+        *self.codebook.borrow_mut() = Some((entry, codebook.clone()));
+        Ok(Some(codebook))
+    }
+
+    /// A query's tokens, ready to be compared. `None` where there is nothing to compare them with.
+    pub(super) async fn token_query(
+        &self,
+        query: &str,
+        manifest: &Manifest,
+        services: &Services<'_>,
+    ) -> Result<Option<Rc<TokenQuery>>> {
+        let Some(encoder) = services.late else { return Ok(None) };
+        let Some(codebook) = self.codebook(manifest).await? else { return Ok(None) };
+        let (_, rows) = encode(&[query.to_owned()], Role::Query, encoder, services).await?;
+        TokenQuery::new(&rows, &codebook).map(|query| Some(Rc::new(query)))
+    }
+
+    /// The codes of those passages that are wanted; of the others none. `None` without a model. Without a codebook, by
+    /// the collection's; where it has none, by one that is fitted on the first of them.
+    pub(super) async fn encode_tokens(
+        &self,
+        passages: &[String],
+        wanted: &[bool],
+        codebook: Option<Rc<Codebook>>,
+        services: &Services<'_>,
+    ) -> Result<Option<TokenBatch>> {
+        let Some(encoder) = services.late else { return Ok(None) };
+        let mut codebook = match codebook {
+            Some(known) => Some(known),
+            None => self.codebook(&self.snapshot().manifest).await?,
+        };
+        let chosen = passages.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(text, _)| text.clone());
+        let chosen: Vec<String> = chosen.collect();
+        let mut codes = Vec::with_capacity(chosen.len());
+        for texts in chosen.chunks(PART) {
+            let (counts, rows) = encode(texts, Role::Passage, encoder, services).await?;
+            let codebook = match &mut codebook {
+                Some(known) => known,
+                None => {
+                    let fitted = self.fit_codebook(&rows, encoder.dims(), services).await?;
+                    codebook.insert(fitted)
+                }
+            };
+            let mut rest = &rows[..];
+            for count in counts {
+                let (rows, later) = rest.split_at(count as usize * encoder.dims());
+                rest = later;
+                codes.push(codebook.quantise(rows));
+                services.pacer.pause().await?;
+            }
+        }
+        let codebook = match codebook {
+            Some(known) => known,
+            None => self.fit_codebook(&[], encoder.dims(), services).await?,
+        };
+        let mut codes = codes.into_iter();
+        let chunks = wanted.iter().map(|wanted| wanted.then(|| codes.next()).flatten().unwrap_or_default()).collect();
+        Ok(Some(TokenBatch { codebook, chunks }))
+    }
+
+    async fn fit_codebook(&self, vectors: &[f32], dims: usize, services: &Services<'_>) -> Result<Rc<Codebook>> {
+        let bits = self.settings().vectors.tokens;
+        Codebook::fit(vectors, dims, bits, services.pacer).await.map(Rc::new)
+    }
+
+    /// Sees to it that the manifest, a changed copy of the snapshot's, names the codebook of these codes. Where the
+    /// collection with them has outgrown it, it is fitted anew, and all codes are made again. `put` gets the new blobs.
+    pub(super) async fn settle(
+        &self,
+        manifest: &mut Manifest,
+        snapshot: &Snapshot,
+        mut batch: TokenBatch,
+        put: &mut Vec<Named>,
+        services: &Services<'_>,
+    ) -> Result<TokenBatch> {
+        let number = snapshot.manifest.generation + 1;
+        let views: Vec<&View> = snapshot.views.iter().filter(|view| view.segment.token_form().is_some()).collect();
+        let stored: u64 = views.iter().map(|view| view.segment.stats().tokens as u64).sum();
+        if batch.codebook.is_outgrown(stored + batch.tokens()) {
+            let before = Rc::clone(&batch.codebook);
+            let sample = sampled(&before, &views, &batch, stored + batch.tokens(), services).await?;
+            let after = self.fit_codebook(&sample, before.form().dims, services).await?;
+            // Codes that could not be read are of no use any more: maintenance makes up for them.
+            drop_codes(manifest);
+            for view in views {
+                let mut chunks = Vec::with_capacity(view.segment.chunks() as usize);
+                for chunk in 0..view.segment.chunks() {
+                    chunks.extend(view.segment.chunk_tokens(chunk)?.map(|tokens| recoded(&before, &after, tokens)));
+                    if chunk as usize % SLICE == 0 {
+                        services.pacer.pause().await?;
+                    }
+                }
+                let bytes = seal_tokens(view.entry.id, &ChunkTokens { form: after.form(), chunks: &chunks })?;
+                if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == view.entry.id) {
+                    entry.extras.insert(KIND, Numbered { number, blob: Blob::of(&bytes)? });
+                    put.extend(entry.extra_name(KIND).map(|name| (name, bytes)));
+                }
+            }
+            for codes in &mut batch.chunks {
+                *codes = recoded(&before, &after, codes.view());
+            }
+            batch.codebook = after;
+        }
+        if !manifest.shared.contains_key(&SHARED) {
+            let bytes = batch.codebook.encode()?;
+            manifest.shared.insert(SHARED, Numbered { number, blob: Blob::of(&bytes)? });
+            put.extend(manifest.shared_name(SHARED).map(|name| (name, bytes)));
+        }
+        Ok(batch)
+    }
+
+    /// Encodes one segment that lacks its token vectors: it was added before there was a late-interaction model, or lost
+    /// them. True if there was one.
+    pub(super) async fn make_up_tokens(&self, services: &Services<'_>) -> Result<bool> {
+        let snapshot = self.snapshot();
+        let Some(encoder) = services.late else { return Ok(false) };
+        let stored = snapshot.manifest.encoders.get(&KIND);
+        // Another model's are left as they are: searches and additions say so.
+        if stored.is_some_and(|stored| stored.digest != encoder.info().digest) {
+            return Ok(false);
+        }
+        let lacks =
+            |view: &&View| view.lazy.is_none() && view.segment.chunks() > 0 && view.segment.token_form().is_none();
+        let Some(view) = snapshot.views.iter().find(lacks) else { return Ok(false) };
+        let (id, lost, total) = (view.entry.id, view.entry.extras.get(&KIND).copied(), view.segment.docs() as usize);
+        let (mut codebook, mut chunks) = (None, Vec::with_capacity(view.segment.chunks() as usize));
+        while chunks.len() < view.segment.chunks() as usize {
+            let done = view.segment.chunk(chunks.len() as u32)?.doc as usize;
+            (services.progress)(Progress { phase: Phase::Embed, done, total, committed: 0 });
+            let (passages, live) = self.passages(view, chunks.len() as u32, services).await?;
+            let Some(part) = self.encode_tokens(&passages, &live, codebook.clone(), services).await? else {
+                return Ok(false);
+            };
+            codebook = Some(part.codebook);
+            chunks.extend(part.chunks);
+        }
+        let Some(codebook) = codebook else { return Ok(false) };
+        let batch = TokenBatch { codebook, chunks };
+        let _writer = self.writer.lock().await;
+        let snapshot = self.snapshot();
+        let mut manifest = (*snapshot.manifest).clone();
+        agree(&mut manifest, services)?;
+        // Meanwhile the codebook may have become another one: then it is all to be done again.
+        let present = self.codebook(&manifest).await?;
+        if present.is_some_and(|present| present.form() != batch.codebook.form()) {
+            return Ok(true);
+        }
+        // Or the segment was merged away, or made up for by somebody else.
+        let same = |entry: &SegmentEntry| entry.id == id && entry.extras.get(&KIND) == lost.as_ref();
+        if manifest.segments.iter().any(same) {
+            let mut put = Vec::new();
+            let batch = self.settle(&mut manifest, &snapshot, batch, &mut put, services).await?;
+            let bytes = seal_tokens(id, &batch.part(0..batch.chunks.len()))?;
+            let number = snapshot.manifest.generation + 1;
+            if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id) {
+                entry.extras.insert(KIND, Numbered { number, blob: Blob::of(&bytes)? });
+                put.extend(entry.extra_name(KIND).map(|name| (name, bytes)));
+            }
+            self.commit(&snapshot, manifest, put, None).await?;
+        }
+        Ok(true)
+    }
+
+    /// What the model reads of the next chunks of a segment, from `first` on; and of which of them it is to be asked.
+    /// Sentences and deleted documents get nothing.
+    async fn passages(&self, view: &View, first: u32, services: &Services<'_>) -> Result<(Vec<String>, Vec<bool>)> {
+        let (mut passages, mut live) = (Vec::new(), Vec::new());
+        for number in first..view.segment.chunks().min(first + PART as u32) {
+            let chunk = view.segment.chunk(number)?;
+            let wanted = chunk.unit.level() == Level::Chunk && !view.tombstones().contains(chunk.doc);
+            live.push(wanted);
+            passages.push(match wanted {
+                false => String::new(),
+                true => {
+                    let title = view.segment.doc(chunk.doc)?.title.unwrap_or_default();
+                    let text = self.text(view, chunk.doc, Some(chunk.span)).await?;
+                    model_input(title, chunk.context, &text)
+                }
+            });
+            services.pacer.pause().await?;
+        }
+        Ok((passages, live))
+    }
+}
+
+/// The vectors that a new codebook is fitted on: of all that there are, evenly, as many as it takes.
+async fn sampled(
+    codebook: &Codebook,
+    views: &[&View],
+    batch: &TokenBatch,
+    total: u64,
+    services: &Services<'_>,
+) -> Result<Vec<f32>> {
+    let dims = codebook.form().dims;
+    let most = Codebook::sample(dims) as u64;
+    let (mut sample, mut vectors, mut at) = (Vec::new(), Vec::new(), 0);
+    let mut take = |tokens: TokenView<'_>| {
+        vectors.clear();
+        codebook.dequantise(tokens, &mut vectors);
+        for vector in vectors.chunks_exact(dims) {
+            at += 1;
+            if total <= most || at * most / total != (at - 1) * most / total {
+                sample.extend_from_slice(vector);
+            }
+        }
+    };
+    for view in views {
+        for chunk in 0..view.segment.chunks() {
+            view.segment.chunk_tokens(chunk)?.into_iter().for_each(&mut take);
+            if chunk as usize % SLICE == 0 {
+                services.pacer.pause().await?;
+            }
+        }
+    }
+    batch.chunks.iter().for_each(|codes| take(codes.view()));
+    Ok(sample)
+}
+
+/// The same vectors by another codebook.
+fn recoded(before: &Codebook, after: &Codebook, tokens: TokenView<'_>) -> TokenCodes {
+    let mut vectors = Vec::new();
+    before.dequantise(tokens, &mut vectors);
+    after.quantise(&vectors)
+}
