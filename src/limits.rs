@@ -92,3 +92,13 @@ pub const CONTEXT_PASSAGES: usize = 1_000;
 
 /// Terms that a learned sparse model may give one text.
 pub const SPARSE_TERMS: usize = 4096;
+
+/// Tensors and settings of a GGUF file: a language model of 100 layers has some 1,000 and some 50.
+pub const GGUF_TENSORS: usize = 1 << 14;
+pub const GGUF_SETTINGS: usize = 1 << 12;
+
+/// Header of a GGUF file: the vocabulary stands in it, in the largest ones some 12 MB.
+pub const GGUF_HEADER_BYTES: usize = 32 << 20;
+
+/// Tokens that a language model may read and write in one go: memory for attention grows with them.
+pub const GENERATION_TOKENS: usize = 4096;

@@ -12,12 +12,17 @@ mod library;
 #[path = "support/overlay.rs"]
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod overlay;
+#[path = "support/tiny_llama.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+mod tiny_llama;
 
 use host::Host;
 use library::{document, Random};
 use nearfield::engine::{Engine, GraphPolicy, Importer, Maintenance, VectorSettings, Wanted};
 use nearfield::index::{sparse_top_k, Graph, Lazy, Leg, Page, Segment, SparseQuery, SparseScorer};
 use nearfield::model::config::ModelCard;
+use nearfield::model::generator::{BpeVocabulary, Llama};
+use nearfield::model::gguf::Gguf;
 use nearfield::model::stream::WeightStream;
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::store::{Manifest, MemoryStore};
@@ -26,6 +31,7 @@ use nearfield::{Error, ErrorKind};
 use overlay::{blobs, Blobs, MANIFEST};
 use pollster::block_on;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use tiny_llama::TinyLlama;
 
 fn executions() -> usize {
     if std::env::var_os("NEARFIELD_LONG").is_some() {
@@ -265,6 +271,17 @@ fn model_files() {
             stream.push(piece)?;
         }
         stream.finish().map(drop)
+    });
+}
+
+#[test]
+fn language_models() {
+    let tiny = TinyLlama::new(3);
+    let header = tiny.gguf()[..tiny.header_bytes()].to_vec();
+    let size = tiny.gguf().len() as u64;
+    fuzz("GGUF", &[header], false, |bytes| Llama::check(&Gguf::read(bytes, size)?).map(drop));
+    fuzz("tokenizer.json of BPE", &[tiny.tokenizer()], false, |bytes| {
+        BpeVocabulary::from_json(bytes)?.encode("Salt, and 12 seas\u{0}\u{fffd}").map(drop)
     });
 }
 

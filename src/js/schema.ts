@@ -53,6 +53,17 @@ const isEmbedder: Check = (value, path) => {
   if (typeof value !== "string" && !(value instanceof URL)) isEmbedderObject(value, path);
 };
 
+export const checkLocalGenerator = isShape({
+  ...progress,
+  models: runtime.models,
+  worker: runtime.worker,
+  model: isUrl,
+  maxTokens: isPositive,
+  instruction: isString,
+});
+
+export const checkGenerate = isShape({ ...call, onText: isFunction });
+
 /** The first argument of `reembed`. */
 export const checkEmbedder: Check = isEmbedder;
 

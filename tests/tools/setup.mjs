@@ -22,6 +22,8 @@ const MODELS = [
   "potion-base-2M",
   "splade-tiny",
 ];
+/** Its files have other names than those of encoders. */
+const GENERATOR = "SmolLM2-135M-Instruct";
 /** Packaged at 4 bits: there is nothing better to compare with. */
 const WITHOUT_REFERENCE = ["multilingual-e5-small"];
 
@@ -29,13 +31,14 @@ const WITHOUT_REFERENCE = ["multilingual-e5-small"];
 function modelsReady(needs) {
   const full = MODELS.filter((name) => !WITHOUT_REFERENCE.includes(name)).map((name) => join("raw", `${name}-fp32`));
   const folders = needs.includes("reference") ? [...MODELS, ...full] : MODELS;
-  return folders.every((folder) => existsSync(join(models, folder, "model.safetensors")));
+  const encoders = folders.every((folder) => existsSync(join(models, folder, "model.safetensors")));
+  return encoders && existsSync(join(models, GENERATOR, "model.gguf"));
 }
 
 function getModels(needs) {
   const reference = needs.includes("reference") ? ["--with-reference"] : [];
   const places = ["--dir", models, "--downloads", join(cache, "downloads")];
-  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...MODELS]);
+  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...MODELS, GENERATOR]);
 }
 
 const browserParts = {
