@@ -101,3 +101,13 @@ pub const TOKEN_CENTROIDS: usize = 1 << 16;
 
 /// Tokens that a query of a late-interaction model is padded to: each costs a column in every comparison.
 pub const QUERY_TOKENS: usize = 512;
+
+/// Tensors and settings of a GGUF file: a language model of 100 layers has some 1,000 and some 50.
+pub const GGUF_TENSORS: usize = 1 << 14;
+pub const GGUF_SETTINGS: usize = 1 << 12;
+
+/// Header of a GGUF file: the vocabulary stands in it, in the largest ones some 12 MB.
+pub const GGUF_HEADER_BYTES: usize = 32 << 20;
+
+/// Tokens that a language model may read and write in one go: memory for attention grows with them.
+pub const GENERATION_TOKENS: usize = 4096;

@@ -12,6 +12,9 @@ mod library;
 #[path = "support/overlay.rs"]
 #[allow(dead_code, reason = "shared with tests that use more of it")]
 mod overlay;
+#[path = "support/tiny_llama.rs"]
+#[allow(dead_code, reason = "shared with tests that use more of it")]
+mod tiny_llama;
 
 use host::{Host, WordVectors};
 use library::{document, Random};
@@ -21,6 +24,8 @@ use nearfield::index::{
     TokenQuery,
 };
 use nearfield::model::config::ModelCard;
+use nearfield::model::generator::{BpeVocabulary, Llama};
+use nearfield::model::gguf::Gguf;
 use nearfield::model::stream::WeightStream;
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::store::{Manifest, MemoryStore};
@@ -29,6 +34,7 @@ use nearfield::{Error, ErrorKind};
 use overlay::{blobs, Blobs, MANIFEST};
 use pollster::block_on;
 use std::panic::{catch_unwind, AssertUnwindSafe};
+use tiny_llama::TinyLlama;
 
 fn executions() -> usize {
     if std::env::var_os("NEARFIELD_LONG").is_some() {
@@ -297,6 +303,17 @@ fn model_files() {
             stream.push(piece)?;
         }
         stream.finish().map(drop)
+    });
+}
+
+#[test]
+fn language_models() {
+    let tiny = TinyLlama::new(3);
+    let header = tiny.gguf()[..tiny.header_bytes()].to_vec();
+    let size = tiny.gguf().len() as u64;
+    fuzz("GGUF", &[header], false, |bytes| Llama::check(&Gguf::read(bytes, size)?).map(drop));
+    fuzz("tokenizer.json of BPE", &[tiny.tokenizer()], false, |bytes| {
+        BpeVocabulary::from_json(bytes)?.encode("Salt, and 12 seas\u{0}\u{fffd}").map(drop)
     });
 }
 

@@ -10,7 +10,7 @@ const CACHE = "nearfield-models-1";
 export const PIECE = 4 << 20;
 
 /** Without the Cache API (insecure origins, some private windows) nothing is kept. */
-const open = async (): Promise<Cache | undefined> => {
+export const openCache = async (): Promise<Cache | undefined> => {
   try {
     return await caches.open(CACHE);
   } catch {
@@ -24,7 +24,7 @@ const weightsKey = (url: string) => `${url}?nearfield=weights`;
 /** The copy of the model at `url`, unless it is missing, incomplete or of another digest than expected. */
 export async function readCached(url: string, digest: string | undefined): Promise<Bundle | undefined> {
   try {
-    const cache = await open();
+    const cache = await openCache();
     const [manifest, weights] = await Promise.all([cache?.match(manifestKey(url)), cache?.match(weightsKey(url))]);
     if (!manifest || !weights) return undefined;
     const bundle = { ...((await manifest.json()) as Omit<Bundle, "weights">), weights: await weights.blob() };
@@ -37,7 +37,7 @@ export async function readCached(url: string, digest: string | undefined): Promi
 
 /** Keeps a copy. Failing to (a full disk) only means that the next start downloads again. */
 export async function writeCached({ weights, ...manifest }: Bundle): Promise<void> {
-  const cache = await open();
+  const cache = await openCache();
   try {
     await cache?.put(weightsKey(manifest.url), new Response(weights));
     await cache?.put(manifestKey(manifest.url), Response.json(manifest));
@@ -48,7 +48,7 @@ export async function writeCached({ weights, ...manifest }: Bundle): Promise<voi
 }
 
 export async function removeCached(url: string): Promise<void> {
-  const cache = await open();
+  const cache = await openCache();
   await cache?.delete(manifestKey(url));
   await cache?.delete(weightsKey(url));
 }

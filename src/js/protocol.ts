@@ -99,6 +99,17 @@ export interface HostMethods {
   embed(digest: string, texts: string[], role: Role): Float32Array;
 }
 
+/** Answered by the worker of a language model. */
+export interface GeneratorMethods {
+  load(source: ModelSource): { name: string };
+  /** Progress events are the pieces of the text as they are written. */
+  generate(
+    instruction: string | undefined,
+    prompt: string,
+    most: number,
+  ): { text: string; inputTokens: number; outputTokens: number; readSeconds: number; writeSeconds: number };
+}
+
 /** Answered by a worker of the pool. */
 export interface PoolMethods {
   /** Answers when the module that came with the first message is instantiated. */

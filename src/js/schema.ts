@@ -58,6 +58,17 @@ const isBits: Check = (value, path) => {
   if (value !== 2 && value !== 8) throw invalid(`${path} is ${String(value)}, expected 2 or 8`);
 };
 
+export const checkLocalGenerator = isShape({
+  ...progress,
+  models: runtime.models,
+  worker: runtime.worker,
+  model: isUrl,
+  maxTokens: isPositive,
+  instruction: isString,
+});
+
+export const checkGenerate = isShape({ ...call, onText: isFunction });
+
 /** The first argument of `reembed`. */
 export const checkEmbedder: Check = isEmbedder;
 

@@ -9,7 +9,7 @@ export type WorkerFactory = () => Worker;
 
 /** The first message to every worker. */
 export interface Hello {
-  role: "engine" | "pool";
+  role: "engine" | "pool" | "generator";
   /** Name of the lock to hold for life; the worker answers with the name once it holds it. */
   alive: string;
   /**

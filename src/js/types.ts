@@ -193,8 +193,8 @@ export type Filter = {
 } & { [field: string]: Comparison | FieldFilter | Filter | Filter[] | undefined };
 
 /**
- * Writes text for a prompt: an endpoint, the browser's own model, or anything of the caller's. See {@link chatGenerator}
- * and {@link builtInGenerator}.
+ * Writes text for a prompt: an endpoint, the browser's own model, or anything of the caller's. See {@link chatGenerator},
+ * {@link builtInGenerator} and {@link localGenerator}.
  */
 export type Generate = (prompt: string, options?: { signal?: AbortSignal | undefined }) => Promise<string> | string;
 

@@ -1,8 +1,10 @@
-// The script of every worker. The first message says which of two roles it plays: `engine`, which holds a collection
-// and answers the page, or `pool`, which embeds, reranks and builds graphs for an engine.
+// The script of every worker. The first message says which of three roles it plays: `engine`, which holds a collection
+// and answers the page, `pool`, which embeds, reranks and builds graphs for an engine, or `generator`, which runs a
+// language model.
 
 import { isTrap } from "./errors.js";
 import { serveEngine } from "./engine-worker.js";
+import { serveGenerator } from "./generator-worker.js";
 import { servePool } from "./pool-worker.js";
 import type { Port } from "./rpc.js";
 import type { Hello } from "./spawn.js";
@@ -16,6 +18,7 @@ scope.onmessage = (event: MessageEvent) => {
   // a port meanwhile waits there; what arrives at the scope would be lost.
   const held = holdForLife(alive);
   if (role === "pool" && port && compiled) void held.then(() => servePool(port, compiled));
+  else if (role === "generator") serveGenerator(scope);
   else serveEngine(scope);
 };
 

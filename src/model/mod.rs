@@ -18,6 +18,10 @@ mod e5s1;
 pub mod encoder;
 #[cfg(any(feature = "neural", feature = "reference"))]
 pub mod float_weights;
+#[cfg(feature = "generator")]
+pub mod generator;
+#[cfg(feature = "generator")]
+pub mod gguf;
 #[cfg(feature = "neural")]
 pub mod head;
 #[cfg(feature = "neural")]
@@ -36,6 +40,8 @@ pub mod layout;
 pub mod neural;
 #[cfg(feature = "native")]
 pub mod onnx;
+#[cfg(any(feature = "neural", feature = "generator"))]
+pub mod package;
 #[cfg(feature = "native")]
 mod protobuf;
 #[cfg(feature = "reference")]

@@ -26,6 +26,8 @@ const MODELS = [
 /** Its projection is in no package: it is had where the environment says which file has that. */
 const PROJECTED = "answerai-colbert-small-v1-96";
 const modelNames = () => (process.env.NEARFIELD_COLBERT_LINEAR ? [...MODELS, PROJECTED] : MODELS);
+/** Its files have other names than those of encoders. */
+const GENERATOR = "SmolLM2-135M-Instruct";
 /** Packaged at 4 bits: there is nothing better to compare with. */
 const WITHOUT_REFERENCE = ["multilingual-e5-small"];
 
@@ -34,13 +36,14 @@ function modelsReady(needs) {
   const names = modelNames();
   const full = names.filter((name) => !WITHOUT_REFERENCE.includes(name)).map((name) => join("raw", `${name}-fp32`));
   const folders = needs.includes("reference") ? [...names, ...full] : names;
-  return folders.every((folder) => existsSync(join(models, folder, "model.safetensors")));
+  const encoders = folders.every((folder) => existsSync(join(models, folder, "model.safetensors")));
+  return encoders && existsSync(join(models, GENERATOR, "model.gguf"));
 }
 
 function getModels(needs) {
   const reference = needs.includes("reference") ? ["--with-reference"] : [];
   const places = ["--dir", models, "--downloads", join(cache, "downloads")];
-  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...modelNames()]);
+  return must("cargo", ["run", "--bin", "nearfield", "--", "models", "get", ...places, ...reference, ...modelNames(), GENERATOR]);
 }
 
 const browserParts = {

@@ -27,6 +27,7 @@ const products = [
   },
   { glue: "lite", features: features(), inline: 10, modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
   { glue: "reference", features: features("reference"), inline: 10, modules: [{ file: "reference.wasm", rustc: [], opt: [] }] },
+  { glue: "generator", features: features("generator"), inline: 130, modules: [{ file: "generator.wasm", rustc: [], opt: [] }] },
 ];
 /**
  * How large a function may be that is inlined; the compiler's own 275 makes modules a tenth larger and nothing faster.

