@@ -5,6 +5,7 @@ use super::services::Services;
 use super::Engine;
 use crate::error::{Error, Result};
 use crate::search::retrieve::Candidate;
+use crate::sorting::sort_by;
 
 impl Engine {
     /// Reads the first `top` candidates with the cross-encoder and puts them in its order, the others behind them.
@@ -39,7 +40,7 @@ impl Engine {
         }
         let tail = rest.split_off(passages.len());
         let mut head: Vec<(Candidate, Option<f32>)> = rest.into_iter().zip(logits.into_iter().map(Some)).collect();
-        head.sort_by(|a, b| b.1.unwrap_or_default().total_cmp(&a.1.unwrap_or_default()));
+        sort_by(&mut head, |a, b| b.1.unwrap_or_default().total_cmp(&a.1.unwrap_or_default()));
         head.extend(tail.into_iter().map(|candidate| (candidate, None)));
         // Not reranked means not known to be better: scores go on falling below the last logit.
         let mut below = head.iter().filter_map(|(_, logit)| *logit).fold(f32::INFINITY, f32::min);
