@@ -14,6 +14,7 @@ pub mod limits;
 pub mod model;
 pub mod pace;
 pub mod search;
+pub mod sorting;
 pub mod store;
 pub mod text;
 

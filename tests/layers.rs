@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Each row may import from itself (the same room only) and from the rows before it.
 const LAYERS: &[&[&str]] = &[
-    &["error", "limits", "pace"],
+    &["error", "limits", "pace", "sorting"],
     &["codec"],
     &["kernel", "text"],
     &["model", "index"],

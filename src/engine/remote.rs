@@ -10,6 +10,7 @@ use crate::index::{BlobKind, Lazy, Segment};
 use crate::pace::LocalFuture;
 use crate::search::retrieve::Candidate;
 use crate::search::snapshot::{Snapshot, View};
+use crate::sorting::sort_by_key;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::ops::Range;
@@ -176,7 +177,7 @@ impl Engine {
         let boxed = |blocks| -> LocalFuture<'_, Result<()>> { Box::pin(fetch(blocks)) };
         all(neighbours(&missing).into_iter().map(boxed).collect()).await?;
         here.extend(fetched.take());
-        here.sort_unstable_by_key(|&(block, _)| block);
+        sort_by_key(&mut here, |&(block, _)| block);
         let cut = |part: &Range<usize>| {
             let mut bytes = Vec::with_capacity(part.len());
             for block in run.covering(part)? {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::index::TokenScratch;
 use crate::search::options::{RerankOptions, RerankWith};
 use crate::search::retrieve::Candidate;
+use crate::sorting::sort_by;
 
 /// A candidate with its score, where it got one.
 type Judged = (Candidate, Option<f32>);
@@ -30,7 +31,7 @@ impl Engine {
         };
         // Those without a score keep their order behind the others.
         let score = |(_, score): &Judged| score.unwrap_or(f32::NEG_INFINITY);
-        head.sort_by(|a, b| score(b).total_cmp(&score(a)));
+        sort_by(&mut head, |a, b| score(b).total_cmp(&score(a)));
         head.extend(tail.into_iter().map(|candidate| (candidate, None)));
         // Not reranked means not known to be better: scores go on falling below the last that was given.
         let mut below = head.iter().filter_map(|(_, score)| *score).fold(f32::INFINITY, f32::min);

@@ -9,6 +9,7 @@ use crate::index::{seal_impacts, BlobKind, Level, WeightedTerms};
 use crate::limits;
 use crate::model::{EncoderInfo, Role};
 use crate::search::snapshot::{Snapshot, View};
+use crate::sorting::sort_by;
 use crate::store::{Blob, Manifest, Numbered};
 use std::collections::BTreeSet;
 
@@ -93,7 +94,7 @@ impl Engine {
         let mut terms =
             encode(&[query.to_owned()], Role::Query, services).await?.unwrap_or_default().pop().unwrap_or_default();
         terms.retain(|(_, weight)| weight.is_finite() && *weight > 0.0);
-        terms.sort_by(|a, b| b.1.total_cmp(&a.1));
+        sort_by(&mut terms, |a, b| b.1.total_cmp(&a.1));
         terms.truncate(limits::QUERY_TERMS);
         Ok(terms)
     }

@@ -3,6 +3,7 @@
 //! evaluation of IR techniques").
 
 use super::statistics::bootstrap_interval;
+use crate::sorting::sort_by;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Judgements of one query: document id to grade. Grades above 0 are relevant.
@@ -37,7 +38,7 @@ impl QueryMetrics {
         let unique = ranking.iter().map(AsRef::as_ref).filter(|id| seen.insert(*id));
         let grades: Vec<f64> = unique.map(|id| judgements.get(id).copied().unwrap_or(0.0).max(0.0)).collect();
         let mut ideal: Vec<f64> = judgements.values().copied().filter(|&grade| grade > 0.0).collect();
-        ideal.sort_by(|a, b| b.total_cmp(a));
+        sort_by(&mut ideal, |a: &f64, b: &f64| b.total_cmp(a));
         let found_in = |depth: usize| grades.iter().take(depth).filter(|&&grade| grade > 0.0).count();
         let first = grades.iter().take(10).position(|&grade| grade > 0.0);
         let mut hits = 0.0;

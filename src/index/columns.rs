@@ -12,6 +12,7 @@ use super::document::{Meta, MetaValue};
 use super::strings::Strings;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::sorting::sort_by;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -236,9 +237,9 @@ impl Gathered {
                 Scalar::Null | Scalar::Bool(_) => {}
             }
         }
-        numbers.sort_by(f64::total_cmp);
+        sort_by(&mut numbers, f64::total_cmp);
         numbers.dedup();
-        texts.sort_unstable();
+        sort_by(&mut texts, Ord::cmp);
         texts.dedup();
         writer.varint(numbers.len() as u64);
         numbers.iter().for_each(|&number| writer.f64(number));

@@ -9,6 +9,7 @@ use super::segment::Segment;
 use super::top::{Scored, Top};
 use super::vectors::{Probe, Scan, SignProbe};
 use crate::error::{Error, Result};
+use crate::sorting::sort_by_key;
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +114,7 @@ pub fn dense_rescore(
     k: usize,
 ) -> Result<Vec<Scored>> {
     let mut top = Top::new(k);
-    found.sort_unstable_by_key(|scored| (scored.segment, scored.chunk));
+    sort_by_key(&mut found, |scored| (scored.segment, scored.chunk));
     for group in found.chunk_by(|a, b| a.segment == b.segment) {
         let Some(vectors) = legs[group[0].segment as usize].segment.vectors() else { continue };
         let probe = Probe::new(vectors, query, dims)?;

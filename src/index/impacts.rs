@@ -15,6 +15,7 @@ use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::pace::Pacer;
+use crate::sorting::sort_by;
 
 const KIND: [u8; 4] = *b"IMPT";
 
@@ -89,7 +90,7 @@ impl ImpactsBuilder {
     pub fn push(&mut self, terms: &[(String, f32)]) {
         let mut impacts: Vec<(&str, u32)> =
             terms.iter().map(|(term, weight)| (term.as_str(), impact(*weight))).filter(|(_, it)| *it > 0).collect();
-        impacts.sort_unstable_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
+        sort_by(&mut impacts, |a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
         impacts.dedup_by_key(|(term, _)| *term);
         let mut length = Length::default();
         let mut squares = 0;

@@ -16,6 +16,7 @@ use super::sparse::{Leg, SparseQuery};
 use super::top::{Scored, Top};
 use super::vectors::{Probe, Scan};
 use crate::error::{Error, Result};
+use crate::sorting::sort_by;
 
 /// What a joint search looks for.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +83,7 @@ pub fn joint_top_k(legs: &[DenseLeg], query: &JointQuery, k: usize) -> Result<Jo
     let part = |score: &dyn Fn(&Scored) -> Option<f32>| {
         let mut part: Vec<Scored> =
             joint.iter().filter_map(|hit| Some(Scored { score: score(hit)?, ..*hit })).collect();
-        part.sort_unstable();
+        sort_by(&mut part, Ord::cmp);
         part
     };
     let sparse = part(&|hit| Some(sums[hit.segment as usize][hit.chunk as usize]).filter(|sum| *sum > 0.0));

@@ -4,6 +4,7 @@
 use super::options::{at_most, share};
 use crate::error::Result;
 use crate::limits;
+use crate::sorting::sort_by_key;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Range;
@@ -140,7 +141,7 @@ fn similarity(a: &Choice, b: &Choice) -> f32 {
 /// Neighbours of one document as one; runs in the order of their best chunks, as these were chosen.
 fn join(choices: &[Choice], chosen: &[usize]) -> Vec<Run> {
     let mut by_place: Vec<(usize, usize)> = chosen.iter().copied().enumerate().collect();
-    by_place.sort_by_key(|&(_, at)| (choices[at].document, choices[at].chunk));
+    sort_by_key(&mut by_place, |&(_, at)| (choices[at].document, choices[at].chunk));
     let mut runs: Vec<(usize, Run)> = Vec::new();
     for (rank, at) in by_place {
         let chunk = choices[at].chunk;
@@ -154,7 +155,7 @@ fn join(choices: &[Choice], chosen: &[usize]) -> Vec<Run> {
             _ => runs.push((rank, Run { best: at, chunks: chunk..chunk + 1 })),
         }
     }
-    runs.sort_by_key(|(rank, _)| *rank);
+    sort_by_key(&mut runs, |(rank, _)| *rank);
     runs.into_iter().map(|(_, run)| run).collect()
 }
 
@@ -165,7 +166,7 @@ fn arrange(choices: &[Choice], runs: &mut Vec<Run>, order: ContextOrder) {
             // Documents as their best runs stand, within each as it is written.
             let documents: Vec<_> = runs.iter().map(|run| choices[run.best].document).collect();
             let first = |run: &Run| documents.iter().position(|known| *known == choices[run.best].document);
-            runs.sort_by_key(|run| (first(run), run.chunks.start));
+            sort_by_key(runs, |run| (first(run), run.chunks.start));
         }
         ContextOrder::EdgesFirst => {
             let (mut front, mut back) = (Vec::new(), Vec::new());

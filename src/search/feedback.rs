@@ -4,6 +4,7 @@
 use super::options::{at_most, positive, share};
 use crate::error::Result;
 use crate::limits;
+use crate::sorting::sort_by;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -62,7 +63,7 @@ pub fn relevance_model(answers: &[Feedback]) -> Vec<(String, f32)> {
         }
     }
     let mut model: Vec<(String, f32)> = model.into_iter().map(|(term, weight)| (term.to_owned(), weight)).collect();
-    model.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    sort_by(&mut model, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
     model
 }
 

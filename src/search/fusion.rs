@@ -1,6 +1,7 @@
 //! Several rankings become one: by reciprocal ranks, or by normalised scores.
 
 use super::options::{FusionMethod, FusionOptions, Normalization};
+use crate::sorting::sort_by;
 use std::collections::HashMap;
 use std::hash::Hash;
 
@@ -38,7 +39,7 @@ pub fn fuse<K: Copy + Eq + Hash + Ord>(rankings: &[Ranking<K>], options: &Fusion
         }
     }
     let mut fused: Vec<(K, f32)> = scores.into_iter().collect();
-    fused.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    sort_by(&mut fused, |a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     fused
 }
 

@@ -1,6 +1,7 @@
 //! Where the terms of a query stand in a text, as ranges that a browser can use.
 
 use super::Analyzer;
+use crate::sorting::sort_by_key;
 use std::collections::HashSet;
 use std::ops::Range;
 
@@ -14,7 +15,7 @@ pub fn highlight(text: &str, terms: &HashSet<String>, analyzer: &Analyzer) -> Ve
         }
     });
     // A whole word comes before its parts, and a part may come before the word that a hyphen makes.
-    spans.sort_unstable_by_key(|span| span.start);
+    sort_by_key(&mut spans, |span| span.start);
     let mut merged: Vec<Range<usize>> = Vec::new();
     for span in spans {
         match merged.last_mut() {

@@ -4,6 +4,7 @@ use super::connection::{answer, delete, factory, listen, Connection, Failure, Mo
 use super::database_name;
 use super::event::Events;
 use crate::error::{Error, ErrorKind, Result};
+use crate::sorting::sort_by;
 use js_sys::Reflect;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
@@ -22,7 +23,7 @@ pub async fn list() -> Result<Vec<String>> {
         None => registered().await.map_err(|failure| plain(failure, "listing collections"))?,
     };
     let mut names: Vec<String> = names;
-    names.sort();
+    sort_by(&mut names, Ord::cmp);
     Ok(names)
 }
 

@@ -25,6 +25,7 @@ pub use collections::{destroy, list};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::pace::LocalFuture;
+use crate::sorting::sort_by;
 use crate::store::manifest::DELETED_AT_ONCE;
 use crate::store::{closed, conflict, lost, missing, names, part, Commit, Named, Store};
 use connection::{answer, listen, Connection, Failure, Mode};
@@ -205,7 +206,7 @@ impl IndexedDbStore {
         let sizes: Option<Vec<_>> = keys.iter().zip(values.iter()).map(pair).collect();
         let mut sizes = sizes.ok_or_else(|| Error::corrupt("the list of blobs"))?;
         // The browser sorts by UTF-16 code units.
-        sizes.sort();
+        sort_by(&mut sizes, Ord::cmp);
         Ok(sizes)
     }
 }

@@ -5,6 +5,7 @@ use super::packing::{pack, width, BLOCK, SLACK};
 use super::{Bound, Encoded, Length, Posting};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::sorting::sort_by;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -96,7 +97,7 @@ impl PostingsBuilder {
         }
         self.lengths.iter().for_each(|length| lengths.f32(length.norm));
         let mut terms: Vec<(Box<str>, u32)> = self.ids.into_iter().collect();
-        terms.sort_unstable();
+        sort_by(&mut terms, Ord::cmp);
         let (mut gathered, mut lexicon, mut lists) = (self.lists, LexiconWriter::default(), Vec::new());
         for (term, id) in terms {
             let list = std::mem::take(&mut gathered[id as usize]);

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::kernel::dot_f32_rows;
 use crate::limits;
 use crate::pace::Pacer;
+use crate::sorting::sort_by;
 
 const KIND: [u8; 4] = *b"ROTA";
 
@@ -84,7 +85,7 @@ impl Rotation {
         }
         let found = eigen::eigen(sums, dims, pacer).await?;
         let mut order: Vec<usize> = (0..dims).collect();
-        order.sort_by(|&a, &b| found.values[b].total_cmp(&found.values[a]));
+        sort_by(&mut order, |&a, &b| found.values[b].total_cmp(&found.values[a]));
         let mut rows = Vec::with_capacity(dims * dims);
         for at in order {
             let axis = &found.vectors[at * dims..(at + 1) * dims];

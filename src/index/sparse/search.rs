@@ -7,6 +7,7 @@ use super::model::{shown, Plan, PlannedTerm};
 use super::Leg;
 use crate::index::postings::{Cursor, END};
 use crate::index::top::{Scored, Top};
+use crate::sorting::sort_by;
 
 /// Chunks of a window: 32 kB of sums stay in the first-level cache.
 pub(in crate::index) const WINDOW: usize = 4096;
@@ -38,7 +39,7 @@ pub(super) fn search(plan: &Plan, index: u32, leg: &Leg, window: usize, top: &mu
             let most = term.cursor.bounds(end).map(|bound| plan.most(term.weight, bound));
             term.most = most.fold(0.0, f64::max);
         }
-        terms.sort_by(|a, b| a.most.total_cmp(&b.most));
+        sort_by(&mut terms, |a, b| a.most.total_cmp(&b.most));
         // together[i]: the most that the i weakest terms add up to.
         let mut together = vec![0.0];
         terms.iter().for_each(|term| together.push(together[together.len() - 1] + term.most));
