@@ -150,7 +150,8 @@ impl Store for Watched {
             self.count(self.inner.commit(commit)).await?;
             let (generation, seen) = state(&self.inner);
             self.run.history.borrow_mut().insert(generation, seen);
-            self.run.names.borrow_mut().extend(self.inner.list().await?.into_iter().map(|(name, _)| name));
+            let list = self.inner.list().await?;
+            self.run.names.borrow_mut().extend(list.into_iter().map(|(name, _)| name));
             Ok(())
         })
     }
