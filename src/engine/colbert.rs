@@ -167,10 +167,21 @@ impl Engine {
         services: &Services<'_>,
     ) -> Result<Option<TokenBatch>> {
         let Some(encoder) = services.late else { return Ok(None) };
+        let snapshot = self.snapshot();
+        match snapshot.manifest.encoders.get(&KIND) {
+            Some(stored) if stored.digest != encoder.info().digest => {
+                return Err(mismatch(stored, Some(encoder.info())))
+            }
+            _ => {}
+        }
         let mut codebook = match codebook {
             Some(known) => Some(known),
-            None => self.codebook(&self.snapshot().manifest).await?,
+            None => self.codebook(&snapshot.manifest).await?,
         };
+        if let Some(dims) = codebook.as_ref().map(|known| known.form().dims).filter(|&dims| dims != encoder.dims()) {
+            let found = encoder.dims();
+            return Err(Error::invalid(format!("token vectors of {found} numbers, the collection's have {dims}")));
+        }
         let chosen = passages.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(text, _)| text.clone());
         let chosen: Vec<String> = chosen.collect();
         let mut codes = Vec::with_capacity(chosen.len());
@@ -266,6 +277,10 @@ impl Engine {
         let Some(view) = snapshot.views.iter().find(lacks) else { return Ok(false) };
         let (id, lost, total) = (view.entry.id, view.entry.extras.get(&KIND).copied(), view.segment.docs() as usize);
         let (mut codebook, mut chunks) = (None, Vec::with_capacity(view.segment.chunks() as usize));
+        // A large segment takes minutes: others may write meanwhile.
+        if let Some(turn) = services.turn {
+            turn.release();
+        }
         while chunks.len() < view.segment.chunks() as usize {
             let done = view.segment.chunk(chunks.len() as u32)?.doc as usize;
             (services.progress)(Progress { phase: Phase::Embed, done, total, committed: 0 });
@@ -278,7 +293,13 @@ impl Engine {
         }
         let Some(codebook) = codebook else { return Ok(false) };
         let batch = TokenBatch { codebook, chunks };
+        if let Some(turn) = services.turn {
+            turn.regain().await?;
+        }
         let _writer = self.writer.lock().await;
+        if services.turn.is_some() {
+            self.refresh_now(services.pacer).await?;
+        }
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();
         agree(&mut manifest, services)?;

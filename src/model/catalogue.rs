@@ -224,7 +224,8 @@ pub const MODELS: [Known; 8] = [
         name: "answerai-colbert-small-v1",
         digest: "44f9dfb7d8f133f3b6aad7bb9113c27fde5077be236bdb8f644b45c6d6e22a98",
         license: "Apache-2.0",
-        about: "English late-interaction model (ColBERT), 12 layers: 384 numbers for each token",
+        about:
+            "English late-interaction model (ColBERT), 12 layers, without its projection: 384 numbers a token, rough",
         files: COLBERT,
         kind: ModelKind::Late(Late { projection: None, ..Late::USUAL }),
         bert: SMALL,
@@ -236,7 +237,7 @@ pub const MODELS: [Known; 8] = [
         name: "answerai-colbert-small-v1-96",
         digest: "7febdad4e1882b37635271f89ab078c5374a34f53a7a146a8f304589d0b0be0e",
         license: "Apache-2.0",
-        about: "the same with its projection to 96 numbers, a quarter of the space: needs the projection's file",
+        about: "the same with its projection to 96 numbers, as it was trained: needs the projection's file",
         files: COLBERT,
         kind: ModelKind::Late(Late { projection: Some(96), ..Late::USUAL }),
         bert: SMALL,
