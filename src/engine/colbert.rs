@@ -16,6 +16,7 @@ use crate::model::{EncoderInfo, LateEncoder, Role};
 use crate::search::options::{Mode, RerankWith, SearchOptions};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Named, Numbered, SegmentEntry};
+use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 const KIND: BlobKind = BlobKind::Colbert;
@@ -24,7 +25,7 @@ const SHARED: BlobKind = BlobKind::Centroids;
 /// Texts whose vectors are in memory at once, as numbers: 64 of 300 tokens take 7 MB at 96 dimensions.
 const PART: usize = 64;
 /// Chunks between two pauses while codes are made anew.
-const SLICE: usize = 64;
+const SLICE: u32 = 64;
 
 /// The codes of some passages, one entry for each, and what they are codes of.
 pub(super) struct TokenBatch {
@@ -239,7 +240,7 @@ impl Engine {
                 let mut chunks = Vec::with_capacity(view.segment.chunks() as usize);
                 for chunk in 0..view.segment.chunks() {
                     chunks.extend(view.segment.chunk_tokens(chunk)?.map(|tokens| recoded(&before, &after, tokens)));
-                    if chunk as usize % SLICE == 0 {
+                    if chunk.is_multiple_of(SLICE) {
                         services.pacer.pause().await?;
                     }
                 }
@@ -254,9 +255,9 @@ impl Engine {
             }
             batch.codebook = after;
         }
-        if !manifest.shared.contains_key(&SHARED) {
+        if let Entry::Vacant(free) = manifest.shared.entry(SHARED) {
             let bytes = batch.codebook.encode()?;
-            manifest.shared.insert(SHARED, Numbered { number, blob: Blob::of(&bytes)? });
+            free.insert(Numbered { number, blob: Blob::of(&bytes)? });
             put.extend(manifest.shared_name(SHARED).map(|name| (name, bytes)));
         }
         Ok(batch)
@@ -370,7 +371,7 @@ async fn sampled(
     for view in views {
         for chunk in 0..view.segment.chunks() {
             view.segment.chunk_tokens(chunk)?.into_iter().for_each(&mut take);
-            if chunk as usize % SLICE == 0 {
+            if chunk.is_multiple_of(SLICE) {
                 services.pacer.pause().await?;
             }
         }

@@ -27,8 +27,8 @@ fn entries<L: Lanes>(table: &[f32], ids: &[u16], best: &mut [f32]) {
         let mut most = load::<L>(best);
         for &id in ids {
             let entry = &table[usize::from(id) * width + block * ROW..][..ROW];
-            for v in 0..ROW / L::N {
-                most[v] = most[v].max(L::load(&entry[v * L::N..]));
+            for (most, entry) in most.iter_mut().zip(entry.chunks_exact(L::N)) {
+                *most = most.max(L::load(entry));
             }
         }
         store(most, best);
@@ -44,9 +44,8 @@ fn sums<L: Lanes>(values: &[f32], table: &[f32], ids: &[u16], best: &mut [f32]) 
         for (row, &id) in ids.iter().enumerate() {
             let value = &values[row * width + block * ROW..][..ROW];
             let entry = &table[usize::from(id) * width + block * ROW..][..ROW];
-            for v in 0..ROW / L::N {
-                let at = v * L::N;
-                most[v] = most[v].max(L::load(&value[at..]).add(L::load(&entry[at..])));
+            for (most, (value, entry)) in most.iter_mut().zip(value.chunks_exact(L::N).zip(entry.chunks_exact(L::N))) {
+                *most = most.max(L::load(value).add(L::load(entry)));
             }
         }
         store(most, best);
