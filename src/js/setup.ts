@@ -29,7 +29,7 @@ export function embedderSetup(embedder: string | URL | Embedder, models: Runtime
 /** `place`: a name, or where a collection was published. */
 export function engineSetup(place: string | URL, options: OpenOptions): Setup {
   const url = place instanceof URL ? folder(place) : undefined;
-  const { embedder, reranker, sparseEncoder, sparseQuery, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
+  const { embedder, reranker, sparseEncoder, sparseQuery, models, workers, vectors, chunk, language, storage = "indexeddb", device = "auto" } = options;
   return {
     name: url ?? String(place),
     options: withoutUndefined({ vectors, ...chunkSetup(chunk), language }),
@@ -38,6 +38,7 @@ export function engineSetup(place: string | URL, options: OpenOptions): Setup {
     sparseEncoder: sparseEncoder === undefined ? undefined : modelSource(sparseEncoder, models),
     sparseQuery,
     workers: workerCount(workers),
+    device,
     storage: url === undefined ? storage : "http",
     url,
   };

@@ -2,16 +2,18 @@
 //! as typed arrays, errors as `Error` objects with a `code`. What the engine asks of its host (embedding in a pool,
 //! yielding to the event loop, progress) it asks through `hooks::Hooks`.
 //!
-//! Features make three modules of it: `neural` the full one, none the lite one, and `reference` alone one that holds
-//! nothing but the f32 reference.
+//! Features make four modules of it: `neural` the full one, none the lite one, and `reference` or `gpu` alone one that
+//! holds nothing but the f32 reference or the encoder on WebGPU.
 
-#[cfg(any(feature = "neural", not(feature = "reference")))]
+#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "gpu"))))]
 mod counter;
-#[cfg(any(feature = "neural", not(feature = "reference")))]
+#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "gpu"))))]
 mod engine;
-#[cfg_attr(all(feature = "reference", not(feature = "neural")), allow(dead_code))]
+#[cfg_attr(all(any(feature = "reference", feature = "gpu"), not(feature = "neural")), allow(dead_code))]
 mod error;
-#[cfg(any(feature = "neural", not(feature = "reference")))]
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "gpu"))))]
 mod hooks;
 #[cfg(feature = "neural")]
 mod models;
@@ -21,7 +23,7 @@ mod moving;
 mod neural;
 #[cfg(feature = "reference")]
 mod reference;
-#[cfg(any(feature = "neural", not(feature = "reference")))]
+#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "gpu"))))]
 mod tools;
 
 use wasm_bindgen::prelude::*;

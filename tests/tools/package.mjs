@@ -17,13 +17,14 @@ const redirect = (from, to) => ({
 });
 /** The element is built on the public interface, which the page may also use: it imports that file, not a copy. */
 const shared = redirect("index", { path: "./nearfield.js", external: true });
-const lazyReference = redirect("reference", { path: "./reference.js", external: true });
+const lazy = ["reference", "gpu"].map((name) => redirect(name, { path: `./${name}.js`, external: true }));
 const liteModules = redirect("modules", { path: join(root, "src", "js", "modules-lite.ts") });
 /** What visitors download, wasm and JavaScript, gzip -9, in KB. `all` are the files besides the largest of `oneOf`. */
 const BUDGETS = [
   { name: "full", oneOf: ["nearfield.wasm", "nearfield-relaxed.wasm"], all: ["nearfield.js", "worker.js", "element.js"], kb: 1240 },
   { name: "lite", oneOf: ["lite/nearfield.wasm"], all: ["lite/nearfield.js", "lite/worker.js"], kb: 780 },
   { name: "self-check, on demand", oneOf: ["reference.wasm"], all: ["reference.js"], kb: 200 },
+  { name: "WebGPU, on demand", oneOf: ["gpu.wasm"], all: ["gpu.js"], kb: 100 },
 ];
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
@@ -44,10 +45,10 @@ export async function buildPackage() {
   };
   // Imported here, because this file is loaded before set-up has installed anything.
   const esbuild = await import("esbuild");
-  await esbuild.build({ ...options, entryPoints: entries, plugins: [lazyReference] });
-  await esbuild.build({ ...options, entryPoints: { reference: "src/js/reference.ts" } });
+  await esbuild.build({ ...options, entryPoints: entries, plugins: lazy });
+  await esbuild.build({ ...options, entryPoints: { reference: "src/js/reference.ts", gpu: "src/js/gpu.ts" } });
   const lite = { outdir: join(pkg, "lite"), alias: { "#wasm": join(bindgen, "lite.js") } };
-  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [liteModules, lazyReference] });
+  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [liteModules, ...lazy] });
   await esbuild.build({ ...options, entryPoints: { element: "src/js/element.ts" }, plugins: [shared] });
   await writeTypes();
   await writeManifest();
