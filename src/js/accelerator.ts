@@ -1,12 +1,11 @@
 // Where a worker's models run: on the GPU by choice, or for the batches that it was measured to do faster; on the CPU
 // otherwise. A batch that fails on the GPU is done on the CPU, and a device that was lost is asked for again later.
 
-import { NearfieldError, throwIfAborted, toError } from "./errors.js";
+import { NearfieldError, toError } from "./errors.js";
 import type { Gpu, GpuModel, OpenGpu } from "./gpu.js";
-import { pause } from "./pace.js";
 import { Race } from "./race.js";
 import type { DeviceChoice, DeviceReport } from "./types.js";
-import type { Role, WasmModel } from "./wasm.js";
+import type { Pause, Role, WasmModel } from "./wasm.js";
 
 /** UTF-16 units below which "auto" does not ask: a query is answered before a GPU has begun. */
 const SMALL = 1_000;
@@ -31,8 +30,6 @@ interface Tokens {
   types: Uint32Array;
 }
 
-const loadGpu: OpenGpu = async () => (await import("./gpu.js")).openGpu();
-
 export class Accelerator {
   /** Encoded on the GPU so far. */
   tokens = 0;
@@ -52,7 +49,7 @@ export class Accelerator {
   /** Whether the last batch ran there. */
   #used = false;
 
-  constructor(choice: DeviceChoice, open: OpenGpu = loadGpu, now: () => number = () => performance.now()) {
+  constructor(choice: DeviceChoice, open: OpenGpu, now: () => number = () => performance.now()) {
     this.#choice = choice;
     this.#open = open;
     this.#now = now;
@@ -69,19 +66,19 @@ export class Accelerator {
     if (this.#choice === "webgpu") await this.#required();
   }
 
-  embed(model: WasmModel, texts: string[], role: Role, signal: AbortSignal): Promise<Float32Array> {
-    const onCpu = (some: string[]) => model.embed(some, role, () => pause(signal));
+  embed(model: WasmModel, texts: string[], role: Role, pause: Pause): Promise<Float32Array> {
+    const onCpu = (some: string[]) => model.embed(some, role, pause);
     const tokens = (text: string): Tokens => ({ ids: model.tokenIds(text, role), types: new Uint32Array() });
-    return this.#run(model, texts, onCpu, tokens, signal);
+    return this.#run(model, texts, onCpu, tokens, pause);
   }
 
-  score(model: WasmModel, query: string, texts: string[], signal: AbortSignal): Promise<Float32Array> {
-    const onCpu = (some: string[]) => model.score(query, some, () => pause(signal));
+  score(model: WasmModel, query: string, texts: string[], pause: Pause): Promise<Float32Array> {
+    const onCpu = (some: string[]) => model.score(query, some, pause);
     const tokens = (text: string): Tokens => {
       const both = model.pairTokens(query, text);
       return { ids: both.subarray(0, both.length / 2), types: both.subarray(both.length / 2) };
     };
-    return this.#run(model, texts, onCpu, tokens, signal);
+    return this.#run(model, texts, onCpu, tokens, pause);
   }
 
   /** Gives the device back. */
@@ -96,12 +93,12 @@ export class Accelerator {
     texts: string[],
     onCpu: (some: string[]) => Promise<Float32Array>,
     tokens: (text: string) => Tokens,
-    signal: AbortSignal,
+    pause: Pause,
   ): Promise<Float32Array> {
     if (!(await this.#may(model, texts))) return onCpu(texts);
     const rows: Float32Array[] = [];
     for (let at = 0; at < texts.length; ) {
-      throwIfAborted(signal);
+      await pause();
       const some = take(texts, at, this.#batch);
       at += some.length;
       rows.push(await this.#one(model, some, onCpu, tokens));

@@ -4,6 +4,7 @@
 import { Accelerator } from "./accelerator.js";
 import { fromWire, NearfieldError } from "./errors.js";
 import { HeldModel, isDamage } from "./held-model.js";
+import { loadGpu } from "./load-gpu.js";
 import { pause } from "./pace.js";
 import { Pool, type Lane } from "./pool.js";
 import type { HostMethods, ModelSource, PoolMethods, PoolRows, Runtime, UpkeepJob } from "./protocol.js";
@@ -50,7 +51,7 @@ export class Compute {
     this.#instance = instance;
     this.#host = host;
     this.#choice = device;
-    this.#accelerator = new Accelerator(device);
+    this.#accelerator = new Accelerator(device, loadGpu);
     this.device = this.#accelerator.report;
     this.#pool = new Pool(workers, (onDeath) => this.#startHelper(onDeath));
   }
@@ -98,7 +99,7 @@ export class Compute {
     const rows: Float32Array[] = [];
     for (let at = 0; at < texts.length; at += AT_ONCE) {
       const some = texts.slice(at, at + AT_ONCE);
-      rows.push(await this.#counted(model, () => this.#accelerator.embed(model, some, role, signal)));
+      rows.push(await this.#counted(model, () => this.#accelerator.embed(model, some, role, () => pause(signal))));
       embedded(at + some.length);
     }
     return rows.length === 1 ? rows[0]! : joined(rows);
@@ -160,7 +161,7 @@ export class Compute {
       if (spread) return spread;
     }
     const model = await held.model(signal, report);
-    return this.#counted(model, () => this.#accelerator.score(model, query, texts, signal));
+    return this.#counted(model, () => this.#accelerator.score(model, query, texts, () => pause(signal)));
   }
 
   /** Builds a graph in the pool; without one, here, which holds up everything else. */

@@ -2,6 +2,7 @@
 
 import { Accelerator } from "./accelerator.js";
 import { NearfieldError, throwIfAborted } from "./errors.js";
+import { loadGpu } from "./load-gpu.js";
 import { loadBundle, type Bundle } from "./models.js";
 import { pause } from "./pace.js";
 import type { PoolMethods, UpkeepJob } from "./protocol.js";
@@ -19,7 +20,7 @@ class PoolWorker implements Handlers<PoolMethods> {
   #instance: Instance | undefined;
   #models = new Map<string, WasmModel>();
   #last: Promise<unknown> = Promise.resolve();
-  #accelerator = new Accelerator("wasm");
+  #accelerator = new Accelerator("wasm", loadGpu);
 
   constructor(compiled: Compiled) {
     this.#compiled = compiled;
@@ -27,7 +28,7 @@ class PoolWorker implements Handlers<PoolMethods> {
 
   ready = (_: CallContext, device: DeviceChoice): void => {
     this.#instance = instantiate(this.#compiled);
-    this.#accelerator = new Accelerator(device);
+    this.#accelerator = new Accelerator(device, loadGpu);
   };
 
   load = async ({ signal }: CallContext, key: string, bundle: Bundle): Promise<void> => {
@@ -38,7 +39,7 @@ class PoolWorker implements Handlers<PoolMethods> {
 
   embed = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
     const model = this.#model(key);
-    return this.#inTurn(model, signal, () => this.#accelerator.embed(model, texts, role, signal));
+    return this.#inTurn(model, signal, () => this.#accelerator.embed(model, texts, role, () => pause(signal)));
   };
 
   embedSpans = ({ signal }: CallContext, key: string, texts: string[], spans: Uint32Array[]) => {
@@ -48,7 +49,7 @@ class PoolWorker implements Handlers<PoolMethods> {
 
   score = ({ signal }: CallContext, key: string, query: string, texts: string[]) => {
     const model = this.#model(key);
-    return this.#inTurn(model, signal, () => this.#accelerator.score(model, query, texts, signal));
+    return this.#inTurn(model, signal, () => this.#accelerator.score(model, query, texts, () => pause(signal)));
   };
 
   weigh = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {

@@ -2,6 +2,7 @@
 // of an f32 reference that shares no arithmetic with them, on the same weights.
 
 import { NearfieldError } from "./errors.js";
+import { loadGpu } from "./load-gpu.js";
 import { pause, yieldToEvents } from "./pace.js";
 import type { ReferenceStates } from "./reference.js";
 import type { WasmModel } from "./wasm.js";
@@ -18,7 +19,7 @@ export function leastCosine(model: WasmModel, texts: readonly string[], signal: 
 export async function leastCosineOnGpu(model: WasmModel, texts: readonly string[]): Promise<number> {
   const readout = model.readout();
   if (!readout) throw new NearfieldError("Unsupported", `device "webgpu": no kernels for ${model.info().name}`);
-  const gpu = await (await import("./gpu.js")).openGpu();
+  const gpu = await loadGpu();
   try {
     const loaded = await gpu.load(model.config(), readout, model);
     const states: States = (ids) => {
