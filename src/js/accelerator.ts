@@ -171,12 +171,8 @@ export class Accelerator {
 
   async #begin(): Promise<Open | undefined> {
     try {
-      const gpu = await this.#open();
+      const gpu = await this.#open({ software: this.#choice === "webgpu" });
       if (this.#closed) return gpu.close(), undefined;
-      if (this.#choice === "auto" && gpu.description().software) {
-        gpu.close();
-        throw new NearfieldError("Unsupported", "the adapter is no GPU but software");
-      }
       this.#reason = undefined;
       this.#worked = true;
       return (this.#device = { gpu, models: new WeakMap() });

@@ -33,15 +33,16 @@ export interface GpuModel {
   states(sums: Float32Array, lengths: Uint32Array): Promise<Float32Array>;
 }
 
-export type OpenGpu = () => Promise<Gpu>;
+/** `software`: whether a processor in disguise will do. */
+export type OpenGpu = (options: { software: boolean }) => Promise<Gpu>;
 
 /** Opens the device, compiles the kernels and checks each of them; rejects where there is none, or one that errs. */
-export async function openGpu(): Promise<Gpu> {
+export async function openGpu({ software }: { software: boolean }): Promise<Gpu> {
   const module = await fetchModule(new URL("./gpu.wasm", import.meta.url));
   const { initSync, Gpu } = glue as unknown as {
     initSync(options: { module: WebAssembly.Module }): unknown;
-    Gpu: { open: OpenGpu };
+    Gpu: { open(software: boolean): Promise<Gpu> };
   };
   initSync({ module });
-  return Gpu.open();
+  return Gpu.open(software);
 }

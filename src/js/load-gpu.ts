@@ -2,4 +2,4 @@
 
 import type { OpenGpu } from "./gpu.js";
 
-export const loadGpu: OpenGpu = async () => (await import("./gpu.js")).openGpu();
+export const loadGpu: OpenGpu = async (options) => (await import("./gpu.js")).openGpu(options);

@@ -19,7 +19,7 @@ export function leastCosine(model: WasmModel, texts: readonly string[], signal: 
 export async function leastCosineOnGpu(model: WasmModel, texts: readonly string[]): Promise<number> {
   const readout = model.readout();
   if (!readout) throw new NearfieldError("Unsupported", `device "webgpu": no kernels for ${model.info().name}`);
-  const gpu = await loadGpu();
+  const gpu = await loadGpu({ software: true });
   try {
     const loaded = await gpu.load(model.config(), readout, model);
     const states: States = (ids) => {

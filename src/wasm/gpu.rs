@@ -2,7 +2,7 @@
 //! that runs on the CPU, layer by layer, and batches as rows of that model's embeddings.
 
 use super::error::{from_js, parse, to_js, JsResult};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::gpu::layout::Rows;
 use crate::gpu::probe::Probe;
 use crate::gpu::{Device, Encoder, Kernels, Sources};
@@ -58,9 +58,13 @@ pub struct Gpu {
 
 #[wasm_bindgen]
 impl Gpu {
-    /// Opens the device, compiles the kernels and checks each. Fails where there is no device, or one that errs.
-    pub async fn open() -> JsResult<Gpu> {
+    /// Opens the device, compiles the kernels and checks each. Fails where there is no device, or one that errs, or one
+    /// that is a processor in disguise unless `software` will do.
+    pub async fn open(software: bool) -> JsResult<Gpu> {
         let device = Rc::new(Device::open().await?);
+        if device.description().software && !software {
+            return Err(Error::unsupported("the adapter is no GPU but software").into());
+        }
         let kernels = Rc::new(Kernels::compile(&device, &Sources::default()).await?);
         Probe { device: Rc::clone(&device), kernels: Rc::clone(&kernels) }.run().await?;
         Ok(Gpu { device, kernels })
