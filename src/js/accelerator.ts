@@ -125,12 +125,13 @@ export class Accelerator {
     const isForced = this.#choice === "webgpu";
     const way = isForced ? "webgpu" : this.#device ? this.#race.next(size) : "wasm";
     if (way === "webgpu") {
+      const device = await this.#required();
       try {
-        return await this.#onGpu(model, texts, size, tokens);
+        return await this.#onGpu(device, model, texts, tokens);
       } catch (error) {
-        this.#lose(error);
+        this.#lose(device, error);
         // Once more on a new device; what fails twice is the caller's to know.
-        if (isForced) return await this.#onGpu(model, texts, size, tokens);
+        if (isForced) return await this.#onGpu(await this.#required(), model, texts, tokens);
       }
     }
     const start = this.#now();
@@ -140,8 +141,8 @@ export class Accelerator {
     return rows;
   }
 
-  async #onGpu(model: WasmModel, texts: string[], size: number, tokens: (text: string) => Tokens): Promise<Float32Array> {
-    const { gpu, models } = await this.#required();
+  async #onGpu({ gpu, models }: Open, model: WasmModel, texts: string[], tokens: (text: string) => Tokens): Promise<Float32Array> {
+    const size = sizeOf(texts);
     let loading = models.get(model);
     if (!loading) models.set(model, (loading = gpu.load(model.config(), model.readout()!, model)));
     const loaded = await loading;
@@ -184,9 +185,11 @@ export class Accelerator {
     }
   }
 
-  #lose(error: unknown): void {
+  /** Another batch may have noticed before, and have a new device. */
+  #lose(device: Open, error: unknown): void {
+    device.gpu.close();
+    if (this.#device !== device) return;
     this.#reason = toError(error).message;
-    this.#device?.gpu.close();
     this.#device = undefined;
     this.#race.forget();
     this.#batch = FIRST_BATCH;
