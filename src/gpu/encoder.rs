@@ -251,6 +251,9 @@ impl Source<'_> {
     ) -> Result<()> {
         let codes = self.weights.codes(&format!("{name}.weight"), rows, cols)?;
         let bias = self.weights.tensor(&format!("{name}.bias"), &[rows])?;
+        if codes.data.len() != rows * cols || codes.scales.len() != rows || bias.len() != rows {
+            return Err(Error::corrupt(format!("layer {name:?} is not of {rows} x {cols}")));
+        }
         linear.put(&codes, &bias, output, input);
         Ok(())
     }

@@ -110,7 +110,7 @@ pub struct Rows<'a> {
 
 impl Rows<'_> {
     pub fn tokens(&self) -> usize {
-        self.lengths.iter().map(|&length| length as usize).sum()
+        self.lengths.iter().fold(0, |sum, &length| sum.saturating_add(length as usize))
     }
 
     /// Errors: `InvalidInput` for rows that do not fit the model or each other, `LimitExceeded` for too many.
