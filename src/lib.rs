@@ -19,6 +19,8 @@ pub mod store;
 pub mod text;
 
 pub mod adapters;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm;

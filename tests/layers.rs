@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["search"],
     &["eval"],
     &["engine"],
-    &["adapters"],
+    &["gpu", "adapters"],
     &["wasm", "bin"],
 ];
 

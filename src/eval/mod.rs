@@ -5,4 +5,4 @@ pub mod metrics;
 pub mod statistics;
 
 pub use metrics::{evaluate, QueryMetrics, Report};
-pub use statistics::{bootstrap_interval, paired_p_value};
+pub use statistics::{bootstrap_interval, paired_p_value, SplitMix};

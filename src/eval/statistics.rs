@@ -26,7 +26,7 @@ pub fn paired_p_value(first: &[f64], second: &[f64], seed: u64) -> f64 {
     let observed = differences.iter().sum::<f64>().abs();
     let mut random = SplitMix(seed);
     let mut as_large = |_: &usize| {
-        let signed = differences.iter().map(|d| if random.next() & 1 == 0 { *d } else { -d });
+        let signed = differences.iter().map(|d| if random.bits() & 1 == 0 { *d } else { -d });
         signed.sum::<f64>().abs() >= observed - 1e-12
     };
     let count = (0..ROUNDS).filter(&mut as_large).count();
@@ -34,10 +34,10 @@ pub fn paired_p_value(first: &[f64], second: &[f64], seed: u64) -> f64 {
 }
 
 /// SplitMix64 (Steele, Lea and Flood 2014): small, and good enough for resampling.
-struct SplitMix(u64);
+pub struct SplitMix(pub u64);
 
 impl SplitMix {
-    fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -45,8 +45,8 @@ impl SplitMix {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
-        ((u128::from(self.next()) * bound as u128) >> 64) as usize
+    pub fn below(&mut self, bound: usize) -> usize {
+        ((u128::from(self.bits()) * bound as u128) >> 64) as usize
     }
 }
 

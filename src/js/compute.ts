@@ -1,14 +1,16 @@
 // Where embedding, reranking and graph building happen: small jobs at once in the engine's own worker, so that a query
 // never waits behind indexing; large ones cut up and dealt out to the pool.
 
+import { Accelerator } from "./accelerator.js";
 import { fromWire, NearfieldError } from "./errors.js";
 import { HeldModel, isDamage } from "./held-model.js";
+import { loadGpu } from "./load-gpu.js";
 import { pause } from "./pace.js";
 import { Pool, type Lane } from "./pool.js";
-import type { HostMethods, ModelSource, PoolMethods, UpkeepJob } from "./protocol.js";
+import type { HostMethods, ModelSource, PoolMethods, PoolRows, Runtime, UpkeepJob } from "./protocol.js";
 import { Peer } from "./rpc.js";
 import { cutJobs, gatherRows } from "./schedule.js";
-import type { ProgressEvent } from "./types.js";
+import type { DeviceChoice, DeviceReport, ProgressEvent } from "./types.js";
 import type { Instance, Role, SparseQuery } from "./wasm.js";
 
 /** UTF-16 units from which a job is worth waking the pool: about a second of work. */
@@ -32,6 +34,8 @@ interface Helper {
 export class Compute {
   /** Tokens encoded so far, here and in the pool. */
   tokens = 0;
+  /** What the last batch ran on. */
+  device: DeviceReport;
   #instance: Instance;
   #host: Peer<HostMethods>;
   #pool: Pool<Helper>;
@@ -40,15 +44,26 @@ export class Compute {
   #deaths = new Map<number, (error: NearfieldError) => void>();
   /** What each model of this worker had counted when we last looked. */
   #counts = new WeakMap<object, number>();
+  #choice: DeviceChoice;
+  #accelerator: Accelerator;
 
-  constructor(instance: Instance, host: Peer<HostMethods>, workers: number) {
+  constructor(instance: Instance, host: Peer<HostMethods>, { workers, device }: Runtime) {
     this.#instance = instance;
     this.#host = host;
+    this.#choice = device;
+    this.#accelerator = new Accelerator(device, loadGpu);
+    this.device = this.#accelerator.report;
     this.#pool = new Pool(workers, (onDeath) => this.#startHelper(onDeath));
   }
 
   get workers(): { max: number; running: number } {
     return { max: this.#pool.max, running: this.#pool.running };
+  }
+
+  /** Rejects where a GPU was asked for and there is none. */
+  async start(): Promise<void> {
+    await this.#accelerator.start();
+    this.device = this.#accelerator.report;
   }
 
   /** The model of a source, loaded when it is first needed. */
@@ -84,7 +99,7 @@ export class Compute {
     const rows: Float32Array[] = [];
     for (let at = 0; at < texts.length; at += AT_ONCE) {
       const some = texts.slice(at, at + AT_ONCE);
-      rows.push(await this.#counted(model, () => model.embed(some, role, () => pause(signal))));
+      rows.push(await this.#counted(model, () => this.#accelerator.embed(model, some, role, () => pause(signal))));
       embedded(at + some.length);
     }
     return rows.length === 1 ? rows[0]! : joined(rows);
@@ -166,7 +181,7 @@ export class Compute {
       if (spread) return spread;
     }
     const model = await held.model(signal, report);
-    return this.#counted(model, () => model.score(query, texts, () => pause(signal)));
+    return this.#counted(model, () => this.#accelerator.score(model, query, texts, () => pause(signal)));
   }
 
   /** Builds a graph in the pool; without one, here, which holds up everything else. */
@@ -192,6 +207,7 @@ export class Compute {
   }
 
   close(): void {
+    this.#accelerator.close();
     this.#pool.close(new NearfieldError("Aborted", "the collection was closed"));
   }
 
@@ -205,15 +221,16 @@ export class Compute {
     sizes: number[],
     signal: AbortSignal,
     urgent: boolean,
-    work: (helper: Helper, job: number[]) => Promise<{ rows: Float32Array; tokens: number }>,
+    work: (helper: Helper, job: number[]) => Promise<PoolRows>,
   ): Promise<Float32Array | undefined> {
     const jobs = cutJobs(lengths, this.#pool.max);
     // One failure makes the rest pointless.
     const group = new AbortController();
     const either = AbortSignal.any([signal, group.signal]);
     const run = async (job: number[]) => {
-      const { rows, tokens } = await this.#pool.submit((helper) => work(helper, job), { signal: either, urgent });
+      const { rows, tokens, device } = await this.#pool.submit((helper) => work(helper, job), { signal: either, urgent });
       this.tokens += tokens;
+      this.device = device;
       return rows;
     };
     try {
@@ -266,7 +283,7 @@ export class Compute {
     this.#deaths.set(id, die);
     try {
       // Of a worker that is killed before it holds its lock nobody is told.
-      await peer.call("ready", [], { signal: AbortSignal.timeout(START_LIMIT) });
+      await peer.call("ready", [this.#choice], { signal: AbortSignal.timeout(START_LIMIT) });
     } catch (error) {
       end();
       throw error;
@@ -276,10 +293,14 @@ export class Compute {
 
   async #counted<T>(model: { tokens(): number }, work: () => Promise<T>): Promise<T> {
     const result = await work();
+    this.device = this.#accelerator.report;
     // Calls may have run interleaved: what is new is added once, by whichever ends first.
-    const now = model.tokens();
-    this.tokens += now - (this.#counts.get(model) ?? 0);
-    this.#counts.set(model, now);
+    const count = (counter: object, now: number) => {
+      this.tokens += now - (this.#counts.get(counter) ?? 0);
+      this.#counts.set(counter, now);
+    };
+    count(model, model.tokens());
+    count(this.#accelerator, this.#accelerator.tokens);
     return result;
   }
 }

@@ -7,7 +7,7 @@ import { yieldToEvents } from "./pace.js";
 import { importFile } from "./import.js";
 import type { CustomEmbedder, EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers, type Port } from "./rpc.js";
-import { leastCosine } from "./self-check.js";
+import { leastCosine, leastCosineOnGpu } from "./self-check.js";
 import { requireFull, Session } from "./session.js";
 import type { Slice } from "./slices.js";
 import type { ChunkOptions, Document, ListOptions, Meta, RepairReport, Stats, VerifyReport } from "./types.js";
@@ -25,17 +25,19 @@ class EngineWorker {
   #instance: Promise<Instance> | undefined;
   #compute: Compute | undefined;
   #session: Session | undefined;
-  #workers = 0;
+  #runtime: Runtime = { workers: 0, device: "wasm" };
   #staged = new Map<number, Document[]>();
 
   handlers: Handlers<EngineMethods> = {
-    configure: (_, { workers }: Runtime) => {
-      this.#workers = workers;
+    configure: (_, runtime: Runtime) => {
+      this.#runtime = runtime;
     },
     open: async (context, setup: Setup) => {
-      this.#workers = setup.workers;
+      this.#runtime = setup;
       const { wasm } = await this.#start();
-      this.#session = await Session.open(setup, wasm, await this.#computing(), this.host, context);
+      const compute = await this.#computing();
+      await compute.start();
+      this.#session = await Session.open(setup, wasm, compute, this.host, context);
       return { storage: this.#session.storage };
     },
     stage: (_, batch: number, slice: Slice) => {
@@ -94,10 +96,11 @@ class EngineWorker {
       const compute = await this.#computing();
       return compute.score(compute.hold(reranker), query, texts, signal, progress);
     },
-    selfCheck: async ({ signal, progress }, texts: string[], source: ModelSource) => {
+    selfCheck: async ({ signal, progress }, texts: string[], source: ModelSource, device) => {
       const compute = await this.#computing();
       const model = await compute.hold(source).model(signal, progress);
-      return { cosine: await leastCosine(model, texts, signal), build: (await this.#start()).build };
+      const cosine = await (device === "webgpu" ? leastCosineOnGpu : leastCosine)(model, texts, signal);
+      return { cosine, build: (await this.#start()).build };
     },
     metrics: async (_, run, qrels) => (await this.#start()).wasm.metrics(run, qrels),
     list: async () => (await this.#start()).wasm.listCollections(),
@@ -128,16 +131,16 @@ class EngineWorker {
 
   async #computing(): Promise<Compute> {
     const instance = await this.#start();
-    this.#compute ??= new Compute(instance, this.host, this.#workers);
+    this.#compute ??= new Compute(instance, this.host, this.#runtime);
     return this.#compute;
   }
 
   async #stats(context: CallContext): Promise<Stats> {
     const collection = this.#collection;
     const { build, memory } = await this.#start();
-    const { workers, tokens } = await this.#computing();
+    const { workers, tokens, device } = await this.#computing();
     const counted = (await collection.stats(context)) as Stats;
     const { storage, embedder } = collection;
-    return { ...counted, storage, embedder, build, workers, tokens, wasmMemory: memory.buffer.byteLength };
+    return { ...counted, storage, embedder, build, device, workers, tokens, wasmMemory: memory.buffer.byteLength };
   }
 }

@@ -1,10 +1,13 @@
 // A worker of the pool: one WebAssembly instance, up to two models, and the jobs that the engine sends.
 
+import { Accelerator } from "./accelerator.js";
 import { NearfieldError, throwIfAborted } from "./errors.js";
+import { loadGpu } from "./load-gpu.js";
 import { loadBundle, type Bundle } from "./models.js";
 import { pause } from "./pace.js";
 import type { PoolMethods, UpkeepJob } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers } from "./rpc.js";
+import type { DeviceChoice } from "./types.js";
 import { keepUp } from "./upkeep.js";
 import { instantiate, type Compiled, type Instance, type Role, type Wasm, type WasmModel } from "./wasm.js";
 
@@ -17,13 +20,15 @@ class PoolWorker implements Handlers<PoolMethods> {
   #instance: Instance | undefined;
   #models = new Map<string, WasmModel>();
   #last: Promise<unknown> = Promise.resolve();
+  #accelerator = new Accelerator("wasm", loadGpu);
 
   constructor(compiled: Compiled) {
     this.#compiled = compiled;
   }
 
-  ready = (): void => {
+  ready = (_: CallContext, device: DeviceChoice): void => {
     this.#instance = instantiate(this.#compiled);
+    this.#accelerator = new Accelerator(device, loadGpu);
   };
 
   load = async ({ signal }: CallContext, key: string, bundle: Bundle): Promise<void> => {
@@ -34,7 +39,7 @@ class PoolWorker implements Handlers<PoolMethods> {
 
   embed = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
     const model = this.#model(key);
-    return this.#inTurn(model, signal, () => model.embed(texts, role, () => pause(signal)));
+    return this.#inTurn(model, signal, () => this.#accelerator.embed(model, texts, role, () => pause(signal)));
   };
 
   embedSpans = ({ signal }: CallContext, key: string, texts: string[], spans: Uint32Array[]) => {
@@ -44,7 +49,7 @@ class PoolWorker implements Handlers<PoolMethods> {
 
   score = ({ signal }: CallContext, key: string, query: string, texts: string[]) => {
     const model = this.#model(key);
-    return this.#inTurn(model, signal, () => model.score(query, texts, () => pause(signal)));
+    return this.#inTurn(model, signal, () => this.#accelerator.score(model, query, texts, () => pause(signal)));
   };
 
   weigh = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
@@ -68,9 +73,11 @@ class PoolWorker implements Handlers<PoolMethods> {
   #inTurn(model: WasmModel, signal: AbortSignal, work: () => Promise<Float32Array>) {
     const turn = this.#last.then(async () => {
       throwIfAborted(signal);
-      const before = model.tokens();
+      const counted = () => model.tokens() + this.#accelerator.tokens;
+      const before = counted();
       const rows = await work();
-      return new Transfer({ rows, tokens: model.tokens() - before }, [rows.buffer as ArrayBuffer]);
+      const result = { rows, tokens: counted() - before, device: this.#accelerator.report };
+      return new Transfer(result, [rows.buffer as ArrayBuffer]);
     });
     this.#last = turn.catch(() => {});
     return turn;

@@ -3,7 +3,7 @@
 
 import type { Bundle } from "./models.js";
 import type { Slice } from "./slices.js";
-import type { Chunk, ChunkOptions, Document, ListOptions, ListResult, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
+import type { Chunk, ChunkOptions, DeviceChoice, DeviceReport, Document, ListOptions, ListResult, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
 import type { Build, Compiled, Role, SparseQuery } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
@@ -26,6 +26,7 @@ export interface CustomEmbedder {
 export interface Runtime {
   /** Workers of the pool at most. */
   workers: number;
+  device: DeviceChoice;
 }
 
 export interface Setup extends Runtime {
@@ -82,7 +83,7 @@ export interface EngineMethods {
   chunk(text: string, options: ChunkOptions, embedder: ModelSource | undefined): Chunk[];
   embed(texts: string[], role: Role, embedder: ModelSource): { rows: Float32Array; dims: number };
   rerank(query: string, texts: string[], reranker: ModelSource): Float32Array;
-  selfCheck(texts: string[], model: ModelSource): { cosine: number; build: Build };
+  selfCheck(texts: string[], model: ModelSource, device: DeviceChoice | undefined): { cosine: number; build: Build };
   metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;
   list(): string[];
   destroy(name: string): void;
@@ -110,17 +111,24 @@ export interface GeneratorMethods {
   ): { text: string; inputTokens: number; outputTokens: number; readSeconds: number; writeSeconds: number };
 }
 
+/** What a worker of the pool computed, of how many tokens, and on what. */
+export interface PoolRows {
+  rows: Float32Array;
+  tokens: number;
+  device: DeviceReport;
+}
+
 /** Answered by a worker of the pool. */
 export interface PoolMethods {
   /** Answers when the module that came with the first message is instantiated. */
-  ready(): void;
+  ready(device: DeviceChoice): void;
   /** Loads a model; `key` names it from then on. */
   load(key: string, bundle: Bundle): void;
-  embed(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
-  embedSpans(key: string, texts: string[], spans: Uint32Array[]): { rows: Float32Array; tokens: number };
-  score(key: string, query: string, texts: string[]): { rows: Float32Array; tokens: number };
-  weigh(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
-  encodeTokens(key: string, texts: string[], role: Role): { rows: Float32Array; tokens: number };
+  embed(key: string, texts: string[], role: Role): PoolRows;
+  embedSpans(key: string, texts: string[], spans: Uint32Array[]): PoolRows;
+  score(key: string, query: string, texts: string[]): PoolRows;
+  weigh(key: string, texts: string[], role: Role): PoolRows;
+  encodeTokens(key: string, texts: string[], role: Role): PoolRows;
   buildGraph(job: Uint8Array): Uint8Array;
   upkeep(job: UpkeepJob): void;
 }

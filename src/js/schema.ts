@@ -30,6 +30,7 @@ const runtime = {
   models: isShape({ base: isUrl, cache: isBoolean }),
   workers: isAny('"auto" or the number of workers', isOneOf("auto"), isCount),
   worker: isFunction,
+  device: isOneOf("auto", "webgpu", "wasm"),
 };
 
 const chunkFields = {
@@ -90,7 +91,6 @@ export const checkOpen = isShape({
   chunk: isShape({ ...chunkFields, sentences: isBoolean, parents: isPositive, late: isBoolean }),
   language: isString,
   storage: isOneOf("indexeddb", "memory"),
-  device: isOneOf("auto", "wasm"),
 });
 
 export const checkCall = isShape(call);

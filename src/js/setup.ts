@@ -29,7 +29,7 @@ export function embedderSetup(embedder: string | URL | Embedder, models: Runtime
 /** `place`: a name, or where a collection was published. */
 export function engineSetup(place: string | URL, options: OpenOptions): Setup {
   const url = place instanceof URL ? folder(place) : undefined;
-  const { embedder, reranker, sparseEncoder, sparseQuery, lateEncoder, models, workers, vectors, chunk, language, storage = "indexeddb" } = options;
+  const { embedder, reranker, sparseEncoder, sparseQuery, lateEncoder, models, workers, vectors, chunk, language, storage = "indexeddb", device = "auto" } = options;
   return {
     name: url ?? String(place),
     options: withoutUndefined({ vectors, ...chunkSetup(chunk), language }),
@@ -39,6 +39,7 @@ export function engineSetup(place: string | URL, options: OpenOptions): Setup {
     sparseQuery,
     lateEncoder: lateEncoder === undefined ? undefined : modelSource(lateEncoder, models),
     workers: workerCount(workers),
+    device,
     storage: url === undefined ? storage : "http",
     url,
   };

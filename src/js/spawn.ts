@@ -34,37 +34,18 @@ interface TrustedTypes {
 
 let policy: ReturnType<TrustedTypes["createPolicy"]> | undefined;
 
-/**
- * Under Trusted Types the plain expression is refused, and the refusal reported as a violation. So where they exist a
- * policy of ours vouches for the one URL that the expression has; a page that allows no such policy gets it plain.
- */
+/** Under Trusted Types the plain expression is refused; a policy of ours then vouches for the one URL. */
 const defaultFactory: WorkerFactory = () => {
-  const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
-  if (!trustedTypes) return plainFactory();
-  const url = workerUrl();
   try {
-    policy ??= trustedTypes.createPolicy("nearfield", { createScriptURL: () => url });
-  } catch {
     return plainFactory();
+  } catch (error) {
+    const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+    if (!trustedTypes || !(error instanceof TypeError)) throw error;
+    const url = new URL("./worker.js", import.meta.url).href;
+    policy ??= trustedTypes.createPolicy("nearfield", { createScriptURL: () => url });
+    return new Worker(policy.createScriptURL(url), { type: "module" });
   }
-  return new Worker(policy.createScriptURL(url), { type: "module" });
 };
-
-/** The URL that bundlers have put into the plain expression: it is evaluated with another `Worker` in scope. */
-function workerUrl(): string {
-  const scope = globalThis as { Worker: unknown };
-  const { Worker } = scope;
-  let found: unknown;
-  scope.Worker = function (url: unknown) {
-    found = url;
-  };
-  try {
-    plainFactory();
-  } finally {
-    scope.Worker = Worker;
-  }
-  return String(found);
-}
 
 export function spawn(
   role: Hello["role"],

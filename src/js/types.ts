@@ -75,6 +75,17 @@ export interface ModelsOptions {
   cache?: boolean | undefined;
 }
 
+export type DeviceChoice = "auto" | "webgpu" | "wasm";
+
+/** What models ran on last, and why. */
+export interface DeviceReport {
+  runs: "webgpu" | "wasm";
+  /** The GPU that was opened and checked, as far as the browser tells. */
+  adapter?: { vendor: string; architecture: string; device: string; description: string; software: boolean; features: string[] } | undefined;
+  /** Why the GPU is not used, or why it was not used for a while. */
+  reason?: string | undefined;
+}
+
 /** What the functions that load models and start workers have in common. */
 export interface RuntimeOptions extends ProgressOptions {
   models?: ModelsOptions | undefined;
@@ -84,6 +95,13 @@ export interface RuntimeOptions extends ProgressOptions {
    * end after 30 s without one.
    */
   workers?: "auto" | number | undefined;
+  /**
+   * What models run on. "wasm": the processor. "webgpu": the GPU, and `open` fails with Unsupported where there is none
+   * that computes rightly. "auto" (default): the GPU for those batches that it was measured to do faster, here and now; a
+   * GPU that fails, or that is lost in the middle of a batch, costs nothing but time. What it came to, `stats().device`
+   * says. Static and learned sparse models and late chunking always run on the processor.
+   */
+  device?: DeviceChoice | undefined;
   /**
    * Makes a worker from `worker.js` of this package. For strict Trusted Types, or where the files of the package are
    * on another origin. Default: `new Worker(new URL("./worker.js", import.meta.url), { type: "module" })`.
@@ -168,8 +186,6 @@ export interface OpenOptions extends RuntimeOptions {
   language?: string | undefined;
   /** "indexeddb" is the default; "memory" keeps nothing after `close`. Without IndexedDB (private windows), memory is used and `stats().storage` says so. */
   storage?: "indexeddb" | "memory" | undefined;
-  /** What models run on. Default "auto". */
-  device?: "auto" | "wasm" | undefined;
 }
 
 export type Comparison = string | number | boolean | null;
@@ -456,6 +472,8 @@ export interface Stats {
   persisted: boolean | undefined;
   /** Which of the two WebAssembly builds runs. */
   build: "simd128" | "relaxed-simd";
+  /** What the last batch of a model ran on. */
+  device: DeviceReport;
   /** Pool workers that may run, and that run now. */
   workers: { max: number; running: number };
   embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;

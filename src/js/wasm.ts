@@ -34,9 +34,15 @@ export interface WasmModel {
   encodeTokens(texts: string[], role: Role, pause: Pause): Promise<Float32Array>;
   /** Tokens encoded so far, special tokens included. */
   tokens(): number;
-  /** Sizes of the encoder, for {@link Reference}. */
+  /** Sizes of the encoder, for those who compute it elsewhere. */
   config(): object;
-  tokenIds(text: string): Uint32Array;
+  /** What its pass ends in; undefined for models that the GPU has no kernels for. */
+  readout(): object | undefined;
+  /** Sums of the embeddings of sequences of tokens, end to end; `types` is empty (all 0) or as long as `ids`. */
+  lookUp(ids: Uint32Array, types: Uint32Array, lengths: Uint32Array): Float32Array;
+  tokenIds(text: string, role: Role): Uint32Array;
+  /** Token ids of a query and a passage together, and behind them as many token types. */
+  pairTokens(query: string, passage: string): Uint32Array;
   /** Hidden states of token ids, `[ids, dims]`. */
   states(ids: Uint32Array, pause: Pause): Promise<Float32Array>;
   free(): void;

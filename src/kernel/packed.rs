@@ -109,15 +109,28 @@ impl Packed {
 
     /// Weights of some (padded) outputs as numbers, `[outputs.len(), inputs]`, for those who compute without them.
     pub fn dequantised(&self, outputs: Range<usize>, inputs: usize) -> Vec<f32> {
-        let depth = self.inputs / DEPTH;
         let row = |row: usize| {
-            let (panel, lane) = (row / PANEL, row % PANEL);
-            let scale = self.outputs[panel].scale[lane];
-            let steps = &self.steps[panel * depth..][..depth];
-            let codes = steps.iter().flat_map(move |step| &step.0[lane * DEPTH..][..DEPTH]);
-            codes.take(inputs).map(move |&code| f32::from(code) * scale)
+            let scale = self.outputs[row / PANEL].scale[row % PANEL];
+            self.row(row, inputs).map(move |code| f32::from(code) * scale)
         };
         outputs.flat_map(row).collect()
+    }
+
+    /// The codes of some (padded) outputs, `[outputs.len(), inputs]`.
+    pub fn codes(&self, outputs: Range<usize>, inputs: usize) -> Vec<i8> {
+        outputs.flat_map(|row| self.row(row, inputs)).collect()
+    }
+
+    /// Scales of some (padded) outputs.
+    pub fn scales(&self, outputs: Range<usize>) -> Vec<f32> {
+        outputs.map(|row| self.outputs[row / PANEL].scale[row % PANEL]).collect()
+    }
+
+    fn row(&self, row: usize, inputs: usize) -> impl Iterator<Item = i8> + '_ {
+        let (panel, lane) = (row / PANEL, row % PANEL);
+        let depth = self.inputs / DEPTH;
+        let steps = &self.steps[panel * depth..][..depth];
+        steps.iter().flat_map(move |step| &step.0[lane * DEPTH..][..DEPTH]).copied().take(inputs)
     }
 
     /// Biases of some (padded) outputs.

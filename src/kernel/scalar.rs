@@ -40,6 +40,16 @@ pub fn max_sim(query: &[Vec<f32>], rows: &[Vec<f32>]) -> f64 {
     query.iter().map(|token| rows.iter().map(|row| dot(token, row)).fold(f64::NEG_INFINITY, f64::max)).sum()
 }
 
+/// `w x + bias` for each row of `x`, with `w[i][j] = codes[i * cols + j] * scales[i]`, accumulated in f64.
+pub fn linear(x: &[Vec<f64>], codes: &[i8], scales: &[f32], bias: &[f32]) -> Vec<Vec<f64>> {
+    let output = |x: &Vec<f64>, i: usize| {
+        let weights = &codes[i * x.len()..][..x.len()];
+        let sum: f64 = weights.iter().zip(x).map(|(&w, x)| f64::from(w) * x).sum();
+        sum * f64::from(scales[i]) + f64::from(bias[i])
+    };
+    x.iter().map(|x| (0..scales.len()).map(|i| output(x, i)).collect()).collect()
+}
+
 /// The error function: its Taylor series, and the continued fraction of the complement where that converges fast.
 pub fn erf(x: f64) -> f64 {
     if x < 0.0 {
@@ -71,13 +81,13 @@ pub fn softmax(row: &[f64]) -> Vec<f64> {
 }
 
 /// (x - mean) / sqrt(variance + eps) * weight + bias.
-pub fn layer_norm(row: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f64> {
+pub fn layer_norm(row: &[f64], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f64> {
     let width = row.len() as f64;
-    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / width;
-    let variance = row.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / width;
+    let mean = row.iter().sum::<f64>() / width;
+    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / width;
     let scale = 1.0 / (variance + f64::from(eps)).sqrt();
     let affine = weight.iter().zip(bias).map(|(&w, &b)| (f64::from(w), f64::from(b)));
-    row.iter().zip(affine).map(|(&x, (w, b))| (f64::from(x) - mean) * scale * w + b).collect()
+    row.iter().zip(affine).map(|(x, (w, b))| (x - mean) * scale * w + b).collect()
 }
 
 /// softmax(Q K^T / sqrt(d)) V of one head; each a list of token rows.

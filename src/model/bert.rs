@@ -1,4 +1,5 @@
-//! The shape of a BERT encoder (Devlin et al. 2019), which the int8 encoder and the f32 reference share.
+//! The shape of a BERT encoder (Devlin et al. 2019) and what it is read for: what the int8 encoder, the f32 reference and
+//! the encoder on the GPU share.
 
 use serde::{Deserialize, Serialize};
 
@@ -19,4 +20,26 @@ pub struct BertConfig {
     /// Token types (segments): 2, or 1 where pairs were never trained.
     pub type_vocab: usize,
     pub layer_norm_eps: f32,
+}
+
+/// How the hidden states of a text become its one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooling {
+    /// Mean over all tokens, special ones included.
+    Mean,
+    /// The state of the first token, `[CLS]`.
+    Cls,
+    /// The state of the last token.
+    Last,
+}
+
+/// What a pass over a sequence ends in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Readout {
+    /// One vector, of length 1 if `normalize`.
+    Vector { pooling: Pooling, normalize: bool },
+    /// A cross-encoder's one logit.
+    Logit,
 }

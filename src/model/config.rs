@@ -3,7 +3,7 @@
 //! that sentence-transformers writes beside it. All of it is untrusted: sizes are checked here, once, so that the
 //! encoder and the loader can multiply them freely.
 
-pub use super::bert::BertConfig;
+pub use super::bert::{BertConfig, Pooling};
 use super::catalogue;
 use super::hub::{self, Extras};
 use super::late::Late;
@@ -12,18 +12,6 @@ use crate::error::{Error, Result};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// How the hidden states of a text become its one vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// Mean over all tokens, special ones included.
-    Mean,
-    /// The state of the first token, `[CLS]`.
-    Cls,
-    /// The state of the last token.
-    Last,
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelKind {

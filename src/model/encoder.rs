@@ -5,7 +5,7 @@
 //! alone and is done in blocks whose intermediate results stay in the cache. Buffers live in [`Scratch`]: once they
 //! have grown to the largest batch, a forward pass allocates nothing.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::{self, padded, Activations, AttentionScratch, AttentionShape, Combine};
 use crate::model::batch::Batch;
 use crate::model::config::BertConfig;
@@ -91,6 +91,28 @@ impl Encoder {
     /// The embedding of a token, written to `out` (hidden size long). `id` is one of the vocabulary.
     pub fn word_row(&self, id: u32, out: &mut [f32]) {
         self.embeddings.words.dequantise_row(id as usize, out);
+    }
+
+    /// Sums of the embeddings of sequences of `lengths` tokens, end to end, `[tokens, padded(hidden)]`: what an encoder
+    /// elsewhere begins with. `types` is empty (all 0) or as long as `ids`.
+    ///
+    /// Errors: `InvalidInput` for tokens that the model does not have, or lengths that are not those of `ids`.
+    pub fn look_up(&self, ids: &[u32], types: &[u32], lengths: &[u32]) -> Result<Vec<f32>> {
+        let total = lengths.iter().try_fold(0usize, |sum, &length| sum.checked_add(length as usize));
+        if total != Some(ids.len()) || !(types.is_empty() || types.len() == ids.len()) {
+            let (tokens, kinds, count) = (ids.len(), types.len(), lengths.len());
+            return Err(Error::invalid(format!("{tokens} tokens and {kinds} types for {count} sequences")));
+        }
+        let (mut batch, mut first) = (Batch::new(), 0);
+        for &length in lengths {
+            let range = first..first + length as usize;
+            batch.push(&ids[range.clone()], types.get(range.clone()).unwrap_or_default(), &self.config)?;
+            first = range.end;
+        }
+        let width = padded(self.config.hidden);
+        let mut sums = vec![0.0; ids.len() * width];
+        self.embeddings.look_up(&batch, width, &mut sums);
+        Ok(sums)
     }
 
     pub fn config(&self) -> &BertConfig {

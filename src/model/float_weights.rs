@@ -1,5 +1,5 @@
-//! Weights as numbers in f32, for the reference: those of a file in full precision, or the int8 weights of an encoder
-//! turned back.
+//! Weights for encoders elsewhere: as numbers in f32 for the reference, from a file in full precision or from the int8
+//! weights of an encoder turned back; and as the codes themselves for the GPU.
 
 use crate::error::Result;
 #[cfg(feature = "neural")]
@@ -15,12 +15,57 @@ pub trait FloatWeights {
     fn row(&self, name: &str, row: usize, width: usize) -> Result<Vec<f32>>;
 }
 
+/// Linear layers as their codes, everything else in f32.
+pub trait Int8Weights: FloatWeights {
+    /// The matrix of a linear layer.
+    fn codes(&self, name: &str, rows: usize, cols: usize) -> Result<Codes>;
+}
+
+/// `w[i][j] = data[i * cols + j] * scales[i]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Codes {
+    /// Row-major.
+    pub data: Vec<i8>,
+    /// One for each row.
+    pub scales: Vec<f32>,
+}
+
 #[cfg(feature = "neural")]
 mod quantised {
-    use super::FloatWeights;
+    use super::{Codes, FloatWeights, Int8Weights};
     use crate::error::{Error, Result};
+    use crate::kernel::{padded, Norm, Packed};
     use crate::model::encoder::Encoder;
     use crate::model::head::{Classifier, Head};
+    use std::ops::Range;
+
+    /// Where the encoder has a tensor.
+    enum Place<'a> {
+        Norm(&'a Norm),
+        Linear(Linear<'a>),
+    }
+
+    /// Some outputs of a packed layer, as many as the model has.
+    struct Linear<'a> {
+        packed: &'a Packed,
+        outputs: Range<usize>,
+        inputs: usize,
+    }
+
+    impl Linear<'_> {
+        /// `part`: "weight" or "bias".
+        fn numbers(&self, part: &str) -> Vec<f32> {
+            match part {
+                "weight" => self.packed.dequantised(self.outputs.clone(), self.inputs),
+                _ => self.packed.biases(self.outputs.clone()),
+            }
+        }
+
+        fn codes(&self) -> Codes {
+            let outputs = || self.outputs.clone();
+            Codes { data: self.packed.codes(outputs(), self.inputs), scales: self.packed.scales(outputs()) }
+        }
+    }
 
     /// The encoder's own int8 weights as numbers.
     impl FloatWeights for Encoder {
@@ -45,23 +90,45 @@ mod quantised {
         }
     }
 
+    impl Int8Weights for Encoder {
+        fn codes(&self, name: &str, rows: usize, cols: usize) -> Result<Codes> {
+            let place = name.strip_suffix(".weight").and_then(|path| self.place(path));
+            coded(place, name, rows, cols)
+        }
+    }
+
+    fn coded(place: Option<Place<'_>>, name: &str, rows: usize, cols: usize) -> Result<Codes> {
+        match place {
+            Some(Place::Linear(linear)) if (linear.outputs.len(), linear.inputs) == (rows, cols) => Ok(linear.codes()),
+            _ => Err(Error::not_found(format!("linear layer {name:?} of {rows} x {cols} in the model"))),
+        }
+    }
+
     /// An encoder's weights with those of its classifier.
     pub struct WithHead<'a> {
         pub encoder: &'a Encoder,
         pub head: &'a Head,
     }
 
+    impl WithHead<'_> {
+        /// The dense layer between the encoder and the classifier.
+        fn pooler(&self) -> Option<Linear<'_>> {
+            match self.head {
+                Head::Classify(Classifier { pooler, weight, .. }) => {
+                    Some(Linear { packed: pooler, outputs: 0..weight.len(), inputs: weight.len() })
+                }
+                _ => None,
+            }
+        }
+    }
+
     impl FloatWeights for WithHead<'_> {
         fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-            let Head::Classify(Classifier { pooler, weight, bias }) = self.head else {
-                return self.encoder.tensor(name, shape);
-            };
-            let width = weight.len();
-            match name {
-                "pooler.dense.weight" => Ok(pooler.dequantised(0..width, width)),
-                "pooler.dense.bias" => Ok(pooler.biases(0..width)),
-                "classifier.weight" => Ok(weight.clone()),
-                "classifier.bias" => Ok(vec![*bias]),
+            match (self.head, self.pooler(), name) {
+                (_, Some(pooler), "pooler.dense.weight") => Ok(pooler.numbers("weight")),
+                (_, Some(pooler), "pooler.dense.bias") => Ok(pooler.numbers("bias")),
+                (Head::Classify(head), _, "classifier.weight") => Ok(head.weight.clone()),
+                (Head::Classify(head), _, "classifier.bias") => Ok(vec![head.bias]),
                 _ => self.encoder.tensor(name, shape),
             }
         }
@@ -71,21 +138,35 @@ mod quantised {
         }
     }
 
+    impl Int8Weights for WithHead<'_> {
+        fn codes(&self, name: &str, rows: usize, cols: usize) -> Result<Codes> {
+            match name {
+                "pooler.dense.weight" => coded(self.pooler().map(Place::Linear), name, rows, cols),
+                _ => self.encoder.codes(name, rows, cols),
+            }
+        }
+    }
+
     impl Encoder {
         /// A tensor of the layers, or of the embeddings' normalisation, by its normalised name.
         fn dequantised(&self, name: &str) -> Option<Vec<f32>> {
-            let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
             let (path, part) = name.rsplit_once('.')?;
-            let norm = |norm: &crate::kernel::Norm| match part {
-                "weight" => norm.weight[..hidden].to_vec(),
-                _ => norm.bias[..hidden].to_vec(),
-            };
+            Some(match (self.place(path)?, part) {
+                (Place::Norm(norm), "weight") => norm.weight[..norm.width].to_vec(),
+                (Place::Norm(norm), _) => norm.bias[..norm.width].to_vec(),
+                (Place::Linear(linear), part) => linear.numbers(part),
+            })
+        }
+
+        /// Where the tensors of a path are, such as "encoder.layer.0.output.dense".
+        fn place(&self, path: &str) -> Option<Place<'_>> {
             if path == "embeddings.LayerNorm" {
-                return Some(norm(&self.embeddings.norm));
+                return Some(Place::Norm(&self.embeddings.norm));
             }
+            let (hidden, intermediate) = (self.config.hidden, self.config.intermediate);
             let (index, path) = path.strip_prefix("encoder.layer.")?.split_once('.')?;
             let layer = self.layers.get(index.parse::<usize>().ok()?)?;
-            let third = crate::kernel::padded(hidden);
+            let third = padded(hidden);
             let (packed, first, outputs, inputs) = match path {
                 "attention.self.query" => (&layer.qkv, 0, hidden, hidden),
                 "attention.self.key" => (&layer.qkv, third, hidden, hidden),
@@ -93,14 +174,11 @@ mod quantised {
                 "attention.output.dense" => (&layer.mix, 0, hidden, hidden),
                 "intermediate.dense" => (&layer.expand, 0, intermediate, hidden),
                 "output.dense" => (&layer.contract, 0, hidden, intermediate),
-                "attention.output.LayerNorm" => return Some(norm(&layer.mix_norm)),
-                "output.LayerNorm" => return Some(norm(&layer.contract_norm)),
+                "attention.output.LayerNorm" => return Some(Place::Norm(&layer.mix_norm)),
+                "output.LayerNorm" => return Some(Place::Norm(&layer.contract_norm)),
                 _ => return None,
             };
-            Some(match part {
-                "weight" => packed.dequantised(first..first + outputs, inputs),
-                _ => packed.biases(first..first + outputs),
-            })
+            Some(Place::Linear(Linear { packed, outputs: first..first + outputs, inputs }))
         }
     }
 }

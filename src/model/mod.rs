@@ -4,7 +4,7 @@
 
 #[cfg(feature = "neural")]
 pub mod batch;
-#[cfg(any(feature = "neural", feature = "reference"))]
+#[cfg(any(feature = "neural", feature = "reference", feature = "gpu"))]
 pub mod bert;
 #[cfg(feature = "neural")]
 pub mod catalogue;
@@ -16,7 +16,7 @@ pub mod convert;
 mod e5s1;
 #[cfg(feature = "neural")]
 pub mod encoder;
-#[cfg(any(feature = "neural", feature = "reference"))]
+#[cfg(any(feature = "neural", feature = "reference", feature = "gpu"))]
 pub mod float_weights;
 #[cfg(feature = "generator")]
 pub mod generator;

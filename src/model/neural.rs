@@ -6,6 +6,7 @@
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::batch::Batch;
+use crate::model::bert::Readout;
 use crate::model::config::{ModelCard, ModelKind, Pooling, QuerySide};
 use crate::model::encoder::{Encoder, Scratch};
 use crate::model::head::{self, Head, PoolerScratch};
@@ -96,6 +97,16 @@ impl NeuralModel {
 
     pub fn head(&self) -> &Head {
         &self.head
+    }
+
+    /// What a pass over the layers ends in, for an encoder elsewhere; none for models without layers, or with another
+    /// head.
+    pub fn readout(&self) -> Option<Readout> {
+        match self.head {
+            Head::Pool { pooling, normalize } => Some(Readout::Vector { pooling, normalize }),
+            Head::Classify(_) => Some(Readout::Logit),
+            Head::Rows { .. } | Head::Sparse(_) => None,
+        }
     }
 
     /// Memory of weights and buffers in bytes, the vocabulary not counted.

@@ -2,18 +2,20 @@
 //! as typed arrays, errors as `Error` objects with a `code`. What the engine asks of its host (embedding in a pool,
 //! yielding to the event loop, progress) it asks through `hooks::Hooks`.
 //!
-//! Features make four modules of it: `neural` the full one, none the lite one, `reference` alone one that holds nothing
-//! but the f32 reference, and `generator` alone one with nothing but a language model.
+//! Features make five modules of it: `engine` alone the lite one, with `neural` the full one, and `reference`,
+//! `generator` and `gpu` each one that holds nothing but the f32 reference, a language model, or the encoder on WebGPU.
 
-#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "generator"))))]
+#[cfg(feature = "engine")]
 mod counter;
-#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "generator"))))]
+#[cfg(feature = "engine")]
 mod engine;
-#[cfg_attr(all(any(feature = "reference", feature = "generator"), not(feature = "neural")), allow(dead_code))]
+#[cfg_attr(not(feature = "engine"), allow(dead_code))]
 mod error;
 #[cfg(feature = "generator")]
 mod generator;
-#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "generator"))))]
+#[cfg(feature = "gpu")]
+mod gpu;
+#[cfg(feature = "engine")]
 mod hooks;
 #[cfg(feature = "neural")]
 mod models;
@@ -23,7 +25,7 @@ mod moving;
 mod neural;
 #[cfg(feature = "reference")]
 mod reference;
-#[cfg(any(feature = "neural", not(any(feature = "reference", feature = "generator"))))]
+#[cfg(feature = "engine")]
 mod tools;
 
 use wasm_bindgen::prelude::*;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::catalogue;
 use crate::model::config::{ModelCard, ModelKind};
-use crate::model::float_weights::FloatWeights;
+use crate::model::float_weights::{FloatWeights, Int8Weights, WithHead};
 use crate::model::hub::Extras;
 use crate::model::neural::{NeuralModel, Tokens};
 use crate::model::stream::WeightStream;
@@ -187,8 +187,16 @@ impl Model {
 
     /// Token ids of a text, as the encoder reads it.
     #[wasm_bindgen(js_name = tokenIds)]
-    pub fn token_ids(&self, text: &str) -> JsResult<Vec<u32>> {
-        Ok(self.0.tokens(text, Role::Passage)?.ids)
+    pub fn token_ids(&self, text: &str, role: &str) -> JsResult<Vec<u32>> {
+        Ok(self.0.tokens(text, role_of(role)?)?.ids)
+    }
+
+    /// Token ids of a pair, as a cross-encoder reads it, and behind them as many token types.
+    #[wasm_bindgen(js_name = pairTokens)]
+    pub fn pair_tokens(&self, query: &str, passage: &str) -> JsResult<Vec<u32>> {
+        let Tokens { mut ids, types } = self.0.pair_tokens(query, passage)?;
+        ids.extend(types);
+        Ok(ids)
     }
 
     /// Hidden states of token ids, `[ids, hidden]`.
@@ -197,15 +205,46 @@ impl Model {
         Ok(Float32Array::from(&self.0.states(&tokens, &Pause(pause)).await?[..]))
     }
 
-    /// A tensor of the encoder as numbers, by its normalised name.
+    /// A tensor of the encoder or its classifier as numbers, by its normalised name.
     pub fn tensor(&self, name: &str, shape: Vec<u32>) -> JsResult<Float32Array> {
         let shape: Vec<usize> = shape.into_iter().map(|size| size as usize).collect();
-        Ok(Float32Array::from(&self.0.encoder().tensor(name, &shape)?[..]))
+        Ok(Float32Array::from(&self.weights().tensor(name, &shape)?[..]))
+    }
+
+    /// The codes of a linear layer, row-major, for the encoder on the GPU.
+    pub fn codes(&self, name: &str, rows: usize, cols: usize) -> JsResult<Vec<i8>> {
+        Ok(self.weights().codes(name, rows, cols)?.data)
+    }
+
+    /// The scale of each of its rows.
+    pub fn scales(&self, name: &str, rows: usize, cols: usize) -> JsResult<Vec<f32>> {
+        Ok(self.weights().codes(name, rows, cols)?.scales)
+    }
+
+    /// What a pass ends in; undefined for models that the GPU has no kernels for.
+    pub fn readout(&self) -> JsResult<JsValue> {
+        match self.0.readout() {
+            Some(readout) => to_js(&readout),
+            None => Ok(JsValue::UNDEFINED),
+        }
+    }
+
+    /// Sums of the embeddings of sequences of `lengths` tokens, end to end: the rows that the GPU begins with. `types` is
+    /// empty (all 0) or as long as `ids`.
+    #[wasm_bindgen(js_name = lookUp)]
+    pub fn look_up(&self, ids: Vec<u32>, types: Vec<u32>, lengths: Vec<u32>) -> JsResult<Vec<f32>> {
+        Ok(self.0.encoder().look_up(&ids, &types, &lengths)?)
     }
 
     /// A row of one of the embedding tables.
     pub fn row(&self, name: &str, row: usize, width: usize) -> JsResult<Float32Array> {
         Ok(Float32Array::from(&self.0.encoder().row(name, row, width)?[..]))
+    }
+}
+
+impl Model {
+    fn weights(&self) -> WithHead<'_> {
+        WithHead { encoder: self.0.encoder(), head: self.0.head() }
     }
 }
 

@@ -29,6 +29,8 @@ test("the tarball holds what is needed and nothing else", () => {
     "LICENSE-MIT",
     "README.md",
     "element.js",
+    "gpu.js",
+    "gpu.wasm",
     "lite/nearfield.js",
     "lite/nearfield.wasm",
     "lite/worker.js",

@@ -10,7 +10,7 @@ const SCRIPTS = {
   "/small-disk-worker.js": `import "/small-disk.js"; import "/pkg/worker.js";`,
 };
 
-const { page, problems } = await openForFile({ intercept: scripts(SCRIPTS) });
+const { page } = await openForFile({ intercept: scripts(SCRIPTS) });
 
 test("a damaged collection is verified, repaired, and says what was lost", async () => {
   const outcome = await page.evaluate(async () => {
@@ -169,22 +169,4 @@ test("what cannot fit is refused before it is begun", async () => {
   assert.match(message, /3\.0 MB of 5\.0 MB are left/);
   assert.equal(added, 5, "what fits is taken");
   assert.equal(calls, 0, "nothing was embedded in vain");
-});
-
-test("the default worker starts under Trusted Types without a violation", async () => {
-  const before = problems.length;
-  const outcome = await page.evaluate(async () => {
-    const { Worker } = globalThis;
-    const db = await t.api.open("default");
-    await db.add(t.documents(3));
-    const { hits } = await db.search("n2");
-    await db.close();
-    await t.api.destroy("default");
-    return { hit: hits[0].id, untouched: globalThis.Worker === Worker };
-  });
-  assert.deepEqual(outcome, { hit: "d2", untouched: true });
-  assert.deepEqual(problems.slice(before), []);
-  // The page does enforce them.
-  const { name } = await page.evaluate(() => t.failure((async () => new Worker("/pkg/worker.js"))()));
-  assert.equal(name, "TypeError");
 });

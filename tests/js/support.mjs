@@ -18,7 +18,7 @@ export async function load(file) {
       bundle: true,
       format: "esm",
       platform: "neutral",
-      external: ["#wasm", "#reference", "#generator"],
+      external: ["#wasm", "#reference", "#generator", "#gpu"],
       logLevel: "error",
     });
     return await import(pathToFileURL(outfile).href);

@@ -137,7 +137,10 @@ pub fn norms_are_close(rows: usize, width: usize, seed: u64) {
     kernel::norm_rows(&mut values, &norm, &mut activations, 1);
     for (r, (found, row)) in values.chunks_exact(stride).zip(&rows).enumerate() {
         let affine = activations.affine(r + 1);
-        let expected = scalar::layer_norm(row, &weight, &bias, 1e-12);
+        let expected = {
+            let row: Vec<f64> = row.iter().map(|&x| f64::from(x)).collect();
+            scalar::layer_norm(&row, &weight, &bias, 1e-12)
+        };
         for (i, expected) in expected.iter().enumerate() {
             close(found[i], *expected, 1e-5 * (1.0 + expected.abs()));
             let read = f32::from(activations.row(r + 1)[i]) * affine.scale + affine.offset;

@@ -3,6 +3,7 @@
 //   npm run build               everything
 //   npm run build -- --js       only JavaScript and the package around it, with the wasm of the last build
 //   npm run build -- --quick    for trying a change: the full engine only, not optimised and not weighed
+//   npm run build -- --quick --gpu, --reference   the same for a module that is loaded on demand, besides
 import { rm } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { buildPackage, weigh } from "./package.mjs";
@@ -11,7 +12,8 @@ import { duration } from "./process.mjs";
 import { setup } from "./setup.mjs";
 import { buildWasm } from "./wasm.mjs";
 
-export async function build({ js = false, quick = false } = {}) {
+/** `quick`: the products to build quickly, by their glue; without, everything is built. */
+export async function build({ js = false, quick } = {}) {
   const start = Date.now();
   if (!js) {
     console.log("[build] Rust to wasm (minutes the first time, seconds when nothing changed)");
@@ -27,7 +29,9 @@ export async function build({ js = false, quick = false } = {}) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
     await setup(["build"], { yes: process.argv.includes("--yes") });
-    await build({ js: process.argv.includes("--js"), quick: process.argv.includes("--quick") });
+    const given = (name) => process.argv.includes(`--${name}`);
+    const quick = given("quick") ? ["nearfield", ...["gpu", "reference"].filter(given)] : undefined;
+    await build({ js: given("js"), quick });
   } catch (error) {
     console.error(error.message);
     process.exitCode = 1;

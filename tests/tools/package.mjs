@@ -17,10 +17,9 @@ const redirect = (from, to) => ({
 });
 /** The element is built on the public interface, which the page may also use: it imports that file, not a copy. */
 const shared = redirect("index", { path: "./nearfield.js", external: true });
-const lazyReference = redirect("reference", { path: "./reference.js", external: true });
-const lazyGenerator = redirect("generator", { path: "./generator.js", external: true });
-/** The same module serves the lite build. */
-const sharedGenerator = redirect("generator", { path: "../generator.js", external: true });
+const lazy = ["reference", "gpu"].map((name) => redirect(name, { path: `./${name}.js`, external: true }));
+/** The language model serves the lite build too. */
+const generator = (path) => redirect("generator", { path, external: true });
 const liteModules = redirect("modules", { path: join(root, "src", "js", "modules-lite.ts") });
 /** What visitors download, wasm and JavaScript, gzip -9, in KB. `all` are the files besides the largest of `oneOf`. */
 const BUDGETS = [
@@ -28,6 +27,7 @@ const BUDGETS = [
   { name: "lite", oneOf: ["lite/nearfield.wasm"], all: ["lite/nearfield.js", "lite/worker.js"], kb: 780 },
   { name: "self-check, on demand", oneOf: ["reference.wasm"], all: ["reference.js"], kb: 200 },
   { name: "language model, on demand", oneOf: ["generator.wasm"], all: ["generator.js"], kb: 600 },
+  { name: "WebGPU, on demand", oneOf: ["gpu.wasm"], all: ["gpu.js"], kb: 100 },
 ];
 
 const tsc = join(root, "node_modules", "typescript", "bin", "tsc");
@@ -48,10 +48,11 @@ export async function buildPackage() {
   };
   // Imported here, because this file is loaded before set-up has installed anything.
   const esbuild = await import("esbuild");
-  await esbuild.build({ ...options, entryPoints: entries, plugins: [lazyReference, lazyGenerator] });
-  await esbuild.build({ ...options, entryPoints: { reference: "src/js/reference.ts", generator: "src/js/generator.ts" } });
+  await esbuild.build({ ...options, entryPoints: entries, plugins: [...lazy, generator("./generator.js")] });
+  const onDemand = { reference: "src/js/reference.ts", generator: "src/js/generator.ts", gpu: "src/js/gpu.ts" };
+  await esbuild.build({ ...options, entryPoints: onDemand });
   const lite = { outdir: join(pkg, "lite"), alias: { "#wasm": join(bindgen, "lite.js") } };
-  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [liteModules, lazyReference, sharedGenerator] });
+  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [liteModules, ...lazy, generator("../generator.js")] });
   await esbuild.build({ ...options, entryPoints: { element: "src/js/element.ts" }, plugins: [shared] });
   await writeTypes();
   await writeManifest();

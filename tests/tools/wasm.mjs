@@ -1,6 +1,7 @@
 // Rust -> wasm modules. The full engine is made twice: for every browser with simd128, and with relaxed SIMD. Both must
 // have the same interface, so that one JavaScript glue file serves both and the worker only chooses which bytes to load.
-// The lite engine and the reference of the self-check are other selections of features from the same crate.
+// The lite engine, the reference of the self-check and the encoder on the GPU are other selections of features from the
+// same crate.
 import { createHash } from "node:crypto";
 import { copyFile, mkdir, readFile, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -12,7 +13,7 @@ import { wasmEnv } from "./rust.mjs";
 export const TARGET = "wasm32-unknown-unknown";
 const features = (...names) => ["--no-default-features", "--features", names.join(",")];
 /** What tests need of the crate. */
-export const FEATURES = features("neural", "reference");
+export const FEATURES = features("neural", "reference", "gpu");
 
 /** Of each glue its features, and the modules that it serves: file name in pkg/, flags for this crate alone. */
 const products = [
@@ -25,9 +26,10 @@ const products = [
       { file: "nearfield-relaxed.wasm", rustc: ["-C", "target-feature=+relaxed-simd"], opt: ["--enable-relaxed-simd"] },
     ],
   },
-  { glue: "lite", features: features(), inline: 10, modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
+  { glue: "lite", features: features("engine"), inline: 10, modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
   { glue: "reference", features: features("reference"), inline: 10, modules: [{ file: "reference.wasm", rustc: [], opt: [] }] },
   { glue: "generator", features: features("generator"), inline: 130, modules: [{ file: "generator.wasm", rustc: [], opt: [] }] },
+  { glue: "gpu", features: features("gpu"), inline: 10, modules: [{ file: "gpu.wasm", rustc: [], opt: [] }] },
 ];
 /**
  * How large a function may be that is inlined; the compiler's own 275 makes modules a tenth larger and nothing faster.
@@ -48,12 +50,12 @@ const OPTIMISE = [
 ];
 
 /**
- * Builds all modules into pkg/ and their glue into target/bindgen/ (`#wasm` and `#reference` of the TypeScript sources).
+ * Builds all modules into pkg/ and their glue into target/bindgen/ (`#wasm`, `#reference` and `#gpu` of the TypeScript sources).
  * Cargo gives all modules one name, so it would link them anew each time: a stamp over everything that goes in says when
  * not to.
  */
-export async function buildWasm({ quick = false } = {}) {
-  if (quick) return buildQuickly();
+export async function buildWasm({ quick } = {}) {
+  if (quick) return buildQuickly(quick);
   const out = join(target, "modules");
   const stamp = await stampOf();
   if ((await readFile(join(out, "stamp"), "utf8").catch(() => "")) !== stamp) {
@@ -70,15 +72,19 @@ export async function buildWasm({ quick = false } = {}) {
 }
 
 /**
- * For trying a change in a browser: only the full engine, with relaxed SIMD under both names, not linked as a whole and
- * not optimised again. The other modules stay as the last build left them.
+ * For trying a change in a browser: only some products, of the full engine that with relaxed SIMD under both names, not
+ * linked as a whole and not optimised again. The other modules stay as the last build left them.
  */
-async function buildQuickly() {
+async function buildQuickly(glues) {
+  await mkdir(pkg, { recursive: true });
+  for (const product of products.filter(({ glue }) => glues.includes(glue))) await buildOneQuickly(product);
+}
+
+async function buildOneQuickly({ glue, features, modules }) {
   const out = join(target, "quick");
   const settings = { LTO: "false", CODEGEN_UNITS: "16", INCREMENTAL: "true" };
   const profile = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARGO_PROFILE_RELEASE_${name}`, value]));
-  const { glue, features, modules } = products[0];
-  await compile({ ...modules[1], opt: undefined }, glue, features, out, { CARGO_TARGET_DIR: out, ...profile });
+  await compile({ ...modules.at(-1), opt: undefined }, glue, features, out, { CARGO_TARGET_DIR: out, ...profile });
   await unify(out, glue);
   await mkdir(bindgen, { recursive: true });
   for (const { file } of modules) await copyFile(join(out, "module.wasm"), join(pkg, file));
