@@ -205,12 +205,13 @@ export class Collection {
    */
   async reembed(
     embedder?: string | URL | Embedder,
-    options: ProgressOptions & Pick<OpenOptions, "models"> = {},
+    options: ProgressOptions & Pick<OpenOptions, "models" | "instructions"> = {},
   ): Promise<void> {
     if (embedder !== undefined) checkEmbedder(embedder, "embedder");
     checkReembed(options, "options");
-    const { models, ...call } = options;
-    const wanted = embedder === undefined ? this.#setup.embedder : embedderSetup(embedder, models);
+    const { models, instructions, ...call } = options;
+    if (embedder === undefined && instructions) throw invalid("instructions: name the embedder that is to follow them");
+    const wanted = embedder === undefined ? this.#setup.embedder : embedderSetup(embedder, { models, instructions });
     if (!wanted) throw invalid("reembed: which model? The collection was opened without one");
     if (embedder !== undefined && isCustom(embedder)) this.#embedders.unshift(embedder);
     await this.#client.call("reembed", [wanted], { ...call, settle: true });

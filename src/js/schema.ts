@@ -56,9 +56,12 @@ const isEmbedder: Check = (value, path) => {
 /** The first argument of `reembed`. */
 export const checkEmbedder: Check = isEmbedder;
 
+const isInstructions = isShape({ query: isString, passage: isString, pooled: isBoolean });
+
 export const checkOpen = isShape({
   ...runtime,
   embedder: isEmbedder,
+  instructions: isInstructions,
   reranker: isUrl,
   sparseEncoder: isUrl,
   sparseQuery: isOneOf("model", "tokens"),
@@ -79,7 +82,7 @@ export const checkCall = isShape(call);
 export const checkCallWithWorker = isShape({ ...call, worker: isFunction });
 export const checkProgress = isShape(progress);
 export const checkImport = isShape({ ...progress, worker: isFunction });
-export const checkReembed = isShape({ ...progress, models: runtime.models });
+export const checkReembed = isShape({ ...progress, models: runtime.models, instructions: isInstructions });
 
 export const checkList = isShape({ ...call, after: isString, limit: isPositive, filter: isPlain });
 
@@ -136,7 +139,12 @@ export const checkSearch = isShape({
 });
 
 export const checkChunk = isShape({ ...runtime, ...chunkFields, embedder: isUrl });
-export const checkEmbed = isShape({ ...runtime, embedder: isUrl, role: isOneOf("query", "passage") });
+export const checkEmbed = isShape({
+  ...runtime,
+  embedder: isUrl,
+  role: isOneOf("query", "passage"),
+  instructions: isInstructions,
+});
 export const checkSelfCheck = isShape({ ...runtime, model: isUrl, texts: isArray });
 export const checkRerank = isShape({ ...runtime, reranker: isUrl });
 export const checkLearn = isShape({ ...progress, queries: isPlain, qrels: isPlain, search: checkSearch });

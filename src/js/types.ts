@@ -68,6 +68,23 @@ export interface Embedder {
   ): Promise<Float32Array | ArrayLike<number>[]> | Float32Array | ArrayLike<number>[];
 }
 
+/**
+ * What stands before texts when the embedder reads them, in place of the prefixes that the model's files state: for
+ * models that were trained with their task in words, as "Represent the question for retrieving supporting documents: ".
+ * Not for an embedder of your own, and not for models without an encoder. Tokens count towards the model's maximum.
+ */
+export interface Instructions {
+  /** Before each query. May be another each time the collection is opened. */
+  query?: string | undefined;
+  /** Before each passage. Vectors of one instruction do not mix with those of another: changing it takes `reembed`. */
+  passage?: string | undefined;
+  /**
+   * False: the tokens of what stands before a text are read, and left out of the mean that becomes its vector, as
+   * INSTRUCTOR does. Fixed for a collection as `passage` is. Default: as the model's files say, or true.
+   */
+  pooled?: boolean | undefined;
+}
+
 export interface ModelsOptions {
   /** Folder of the catalogue's models; `base + name + "/"` holds config.json, tokenizer.json, model.safetensors. Default "/models/", relative to the page. */
   base?: string | URL | undefined;
@@ -139,6 +156,8 @@ export interface VectorOptions {
 export interface OpenOptions extends RuntimeOptions {
   /** Catalogue name, URL of a model directory, or an object with an `embed` function. Without: lexical search only. */
   embedder?: string | URL | Embedder | undefined;
+  /** Puts a task in words before what the embedder reads. Default: the prefixes that the model's files state. */
+  instructions?: Instructions | undefined;
   /** Catalogue name or URL of a cross-encoder. Loaded at its first use. */
   reranker?: string | URL | undefined;
   /**
@@ -408,7 +427,7 @@ export interface Chunk {
 
 export interface ModelInfo {
   name: string;
-  /** SHA-256 in hex. Equal digests: comparable vectors. */
+  /** SHA-256 of the quantised weights in hex. Equal digests: comparable vectors. */
   digest: string;
   kind: "bi-encoder" | "cross-encoder" | "sparse" | "static";
   /** Length of a vector. */
@@ -443,7 +462,20 @@ export interface Stats {
   build: "simd128" | "relaxed-simd";
   /** Pool workers that may run, and that run now. */
   workers: { max: number; running: number };
-  embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
+  embedder:
+    | {
+        name: string;
+        /** Equal digests: comparable vectors. Of the weights, and of the `instructions` for passages where there are any. */
+        digest: string;
+        dims: number;
+        maxTokens: number;
+        /**
+         * True for the weights of the catalogue, which were tested as they are. False for all others: their family was
+         * tested on a small checkpoint with random numbers at most, so compare a few vectors with those of a reference.
+         */
+        verified: boolean;
+      }
+    | undefined;
   /** The models of further representations that the collection holds. */
   encoders: { splade?: { name: string; digest: string } };
   /**

@@ -20,7 +20,8 @@ mod quantised {
     use super::FloatWeights;
     use crate::error::{Error, Result};
     use crate::model::encoder::Encoder;
-    use crate::model::head::{Classifier, Head};
+    use crate::model::head::{Classifier, Head, Pool};
+    use crate::model::layout::{DENSE_BIAS, DENSE_WEIGHT};
 
     /// The encoder's own int8 weights as numbers.
     impl FloatWeights for Encoder {
@@ -45,7 +46,7 @@ mod quantised {
         }
     }
 
-    /// An encoder's weights with those of its classifier.
+    /// An encoder's weights with those of its dense head or classifier.
     pub struct WithHead<'a> {
         pub encoder: &'a Encoder,
         pub head: &'a Head,
@@ -53,6 +54,13 @@ mod quantised {
 
     impl FloatWeights for WithHead<'_> {
         fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+            if let Head::Pool(Pool { dense: Some(dense), .. }) = self.head {
+                match name {
+                    DENSE_WEIGHT => return Ok(dense.weight.clone()),
+                    DENSE_BIAS => return Ok(dense.bias.clone()),
+                    _ => {}
+                }
+            }
             let Head::Classify(Classifier { pooler, weight, bias }) = self.head else {
                 return self.encoder.tensor(name, shape);
             };

@@ -34,6 +34,8 @@ pub mod neural;
 pub mod onnx;
 #[cfg(feature = "native")]
 mod protobuf;
+#[cfg(feature = "neural")]
+pub mod reading;
 #[cfg(feature = "reference")]
 pub mod reference;
 #[cfg(feature = "neural")]
