@@ -54,7 +54,7 @@ use crate::index::{Page, Rotation, Segment};
 use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Manifest, Numbered, Store};
-use crate::text::Analyzer;
+use crate::text::Analyzers;
 use futures_util::lock::Mutex;
 use pages::PageCache;
 use std::cell::{Cell, RefCell};
@@ -63,7 +63,7 @@ use std::rc::Rc;
 pub struct Engine {
     store: Box<dyn Store>,
     settings: RefCell<Settings>,
-    analyzer: Analyzer,
+    analyzers: Analyzers,
     snapshot: RefCell<Rc<Snapshot>>,
     /// By segment and number.
     pages: RefCell<PageCache<(u64, u32), Page>>,
@@ -116,7 +116,7 @@ impl Engine {
         let mut manifest = manifest.unwrap_or_else(|| Manifest::new(json.clone()));
         manifest.settings = json;
         let engine = Engine {
-            analyzer: Analyzer::new(&settings.language)?,
+            analyzers: Analyzers::new(&settings.language)?,
             settings: RefCell::new(settings),
             snapshot: RefCell::new(Rc::new(Snapshot::empty(manifest.clone()))),
             pages: RefCell::default(),

@@ -101,6 +101,11 @@ const isExpansion = isShape({
   rewrite: isAny("a function or a string", isFunction, isString),
 });
 
+const isTranslation: Check = (value, path) => {
+  isShape({ by: isFunction, replace: isBoolean })(value, path);
+  isFunction((value as { by?: unknown }).by, `${path}.by`);
+};
+
 const isContext = isShape({
   tokens: isCount,
   passages: isCount,
@@ -125,6 +130,8 @@ export const checkSearch = isShape({
   dims: isPositive,
   binary: isBoolean,
   rescore: isAny("true, false or a count", isBoolean, isCount),
+  language: isString,
+  translate: isAny("a function or { by, replace }", isFunction, isTranslation),
   level: isOneOf("sentence", "chunk", "document"),
   parents: isBoolean,
   vectors: isOneOf("auto", "flat", "hnsw"),

@@ -15,6 +15,11 @@ export interface Document {
   url?: string | undefined;
   /** At most 64 KiB as JSON. */
   meta?: Meta | undefined;
+  /**
+   * ISO 639-1 code of its language, for stemming and stop words. Default: the collection's `language`; where that is
+   * "auto", the one that is recognised. Stored where it is not the collection's.
+   */
+  language?: string | undefined;
   /** How this document is cut. Default: `chunk.strategy` of the collection. Not stored. */
   strategy?: ChunkOptions["strategy"];
 }
@@ -172,7 +177,12 @@ export interface OpenOptions extends RuntimeOptions {
   sparseQuery?: "model" | "tokens" | undefined;
   vectors?: VectorOptions | undefined;
   chunk?: LevelOptions | undefined;
-  /** ISO 639-1 code of the documents' language for stemming and stop words, or "none". Default "en". */
+  /**
+   * ISO 639-1 code of the documents' language for stemming and stop words, or "none". "auto": each document's own, as it
+   * states (`Document.language`) or as it is recognised by its script, function words and letters; what tells nothing
+   * counts as English. Recognised are the languages that have an analyser: ar, da, de, el, en, es, fi, fr, hu, it, ja,
+   * ko, nl, no, pt, ro, ru, sv, ta, th, tr and zh. Default "en".
+   */
   language?: string | undefined;
   /** "indexeddb" is the default; "memory" keeps nothing after `close`. Without IndexedDB (private windows), memory is used and `stats().storage` says so. */
   storage?: "indexeddb" | "memory" | undefined;
@@ -205,6 +215,15 @@ export type Filter = {
  * and {@link builtInGenerator}.
  */
 export type Generate = (prompt: string, options?: { signal?: AbortSignal | undefined }) => Promise<string> | string;
+
+/**
+ * Puts a query into the language of the collection, or into each of its languages: a service, a model, or anything of
+ * the caller's.
+ */
+export type Translate = (
+  query: string,
+  options?: { signal?: AbortSignal | undefined },
+) => Promise<string | string[]> | string | string[];
 
 /**
  * More to search for than the query says. Each part costs time and helps some collections and harms others: measure it
@@ -309,6 +328,17 @@ export interface SearchOptions extends ProgressOptions {
    * times `depth`. Default: false after `dims`, true after `binary`.
    */
   rescore?: boolean | number | undefined;
+  /**
+   * Language of the query's words, for stemming and stop words. Default: the collection's. Where it has documents in
+   * several: the one that is recognised if that is certain, else all of them.
+   */
+  language?: string | undefined;
+  /**
+   * Searches for what this makes of the query too, and fuses the answers by reciprocal ranks: documents are found by
+   * words of a language in which nobody asked. With `replace`, in place of the query, which then is highlighted and
+   * reranked as translated; of several translations the first replaces it. Its time is `timings.translate`.
+   */
+  translate?: Translate | { by: Translate; replace?: boolean | undefined } | undefined;
   /**
    * What vectors are compared: of sentences (where `chunk.sentences` made them), of chunks, or of documents, which are
    * the means of their chunks' and come as their best chunk. Default: sentences and chunks, whichever is nearer.
