@@ -66,7 +66,7 @@ export const checkOpen = isShape({
   sparseEncoder: isUrl,
   sparseQuery: isOneOf("model", "tokens"),
   vectors: isShape({
-    storage: isOneOf("f32", "f16", "int8"),
+    storage: isOneOf("f32", "f16", "int8", "binary"),
     dims: isPositive,
     metric: isOneOf("cosine", "dot", "euclidean"),
     index: isOneOf("auto", "flat", "hnsw"),

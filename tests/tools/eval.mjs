@@ -21,7 +21,8 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
   --rerank-top N      hits that +rerank reranks, default 50
-  --storage KIND      f32, f16 or int8 (default); dense-binary compares one bit a dimension of any
+  --storage KIND      f32, f16, int8 (default) or binary: one bit a dimension. The pipeline dense-binary compares bits
+                      of any of them first, and the best in full
   --rotation KIND     auto (default), none or pca; with @<dims> the collection is compacted, and so fitted, first
   --vectors KIND      auto (default), flat or hnsw, whose recall against an exact scan is then measured too
   --language L        language of the collection, default en
@@ -107,7 +108,7 @@ function job() {
       ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
       vectors: {
-        storage: oneOf("storage", "f32", "f16", "int8"),
+        storage: oneOf("storage", "f32", "f16", "int8", "binary"),
         index: oneOf("vectors", "auto", "flat", "hnsw"),
         rotation: oneOf("rotation", "auto", "none", "pca"),
       },
