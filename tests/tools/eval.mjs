@@ -16,7 +16,8 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
   --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, splade, two-stage, joint,
-                      hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf and +rerank; gold-standard
+                      hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, +parents and +rerank;
+                      gold-standard. dense:sentence, dense:chunk and dense:document compare vectors of that level alone
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
@@ -27,6 +28,9 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --vectors KIND      auto (default), flat or hnsw, whose recall against an exact scan is then measured too
   --language L        language of the collection, default en
   --chunk SPEC        strategy[:size[:overlap]], as recursive:256:32; default: not chunked, cut at the model's maximum
+  --levels LIST       comma-separated: sentences (also get vectors; implied by a pipeline with :sentence), late (vectors
+                      of chunks from the states of whole documents), parents:N (of so many tokens)
+  --query-instruction T, --passage-instruction T   stand before queries and passages in place of the model's prefixes
   --browser NAME      chromium (default), firefox or webkit
   --device NAME       wasm or webgpu
   --limit N           only the first N judged queries
@@ -51,6 +55,9 @@ const { values: options } = parseArgs({
     vectors: { type: "string", default: "auto" },
     language: { type: "string", default: "en" },
     chunk: { type: "string", default: "none" },
+    levels: text,
+    "query-instruction": text,
+    "passage-instruction": text,
     browser: { type: "string", default: "chromium" },
     device: text,
     limit: text,
@@ -71,6 +78,20 @@ function oneOf(name, ...choices) {
   const value = options[name];
   if (value !== undefined && !choices.includes(value)) throw new Error(`--${name} ${value}: choose ${choices.join(", ")}`);
   return value;
+}
+
+/** What is made of documents besides chunks. */
+function levels(pipelines) {
+  const wanted = options.levels?.split(",").map((level) => level.trim()) ?? [];
+  const [parents] = wanted.filter((level) => /^parents:[1-9][0-9]*$/.test(level));
+  const unknown = wanted.find((level) => !["sentences", "late", parents].includes(level));
+  if (unknown !== undefined) throw new Error(`--levels ${unknown}: known are sentences, late and parents:<tokens>`);
+  const sentences = wanted.includes("sentences") || pipelines.some((name) => name.includes(":sentence"));
+  return {
+    ...(sentences && { sentences }),
+    ...(wanted.includes("late") && { late: true }),
+    ...(parents && { parents: Number(parents.split(":")[1]) }),
+  };
 }
 
 /** The three files, where they are. */
@@ -103,16 +124,24 @@ function job() {
   const graph = options.vectors === "hnsw";
   const learned = pipelines.some((name) => name.startsWith("splade")) ? "splade-tiny" : undefined;
   const sparseEncoder = options["sparse-encoder"] ?? learned;
+  const { "query-instruction": query, "passage-instruction": passage } = options;
+  const instructions = { ...(query !== undefined && { query }), ...(passage !== undefined && { passage }) };
   return {
     open: {
       ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
+      ...(Object.keys(instructions).length > 0 && { instructions }),
       vectors: {
         storage: oneOf("storage", "f32", "f16", "int8", "binary"),
         index: oneOf("vectors", "auto", "flat", "hnsw"),
         rotation: oneOf("rotation", "auto", "none", "pca"),
       },
-      chunk: { strategy, ...(size && { size: Number(size) }), ...(overlap && { overlap: Number(overlap) }) },
+      chunk: {
+        strategy,
+        ...(size && { size: Number(size) }),
+        ...(overlap && { overlap: Number(overlap) }),
+        ...levels(pipelines),
+      },
       language: options.language,
       ...(device && { device }),
     },
