@@ -19,7 +19,7 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 fn document(id: &str, text: &str) -> Document {
-    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Default::default() }
+    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Default::default(), language: None }
 }
 
 fn tagged(id: &str, text: &str, tag: &str) -> Document {

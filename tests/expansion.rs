@@ -14,7 +14,8 @@ use nearfield::text::{ChunkOptions, Strategy};
 use serde_json::{json, Value};
 
 fn document(id: &str, text: &str) -> Incoming {
-    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Default::default() }.into()
+    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Default::default(), language: None }
+        .into()
 }
 
 fn engine(documents: Vec<Incoming>, size: usize) -> Engine {

@@ -40,7 +40,7 @@ fn open(store: impl Store + 'static) -> Engine {
 fn text(name: &str) -> Incoming {
     let text = fs::read_to_string(golden("texts").join(format!("{name}.md"))).unwrap();
     let meta = [("length".to_owned(), MetaValue::Number(text.len() as f64))].into();
-    Document { id: name.into(), text, title: None, url: Some(format!("/{name}")), meta }.into()
+    Document { id: name.into(), text, title: None, url: Some(format!("/{name}")), meta, language: None }.into()
 }
 
 /// Three segments, one with a graph, one of a change of metadata; a document that was replaced and one that was deleted.

@@ -22,7 +22,8 @@ const GUIDE: &str = "# Harbour\n\nFerries leave at dawn. The bell rings twice. T
     # Bakery\n\nThe dough rests overnight. Ovens are lit at four. Loaves are sold until noon 🥖 or later.\n";
 
 fn document(id: &str, text: &str) -> Incoming {
-    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Default::default() }.into()
+    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Default::default(), language: None }
+        .into()
 }
 
 fn documents() -> Vec<Incoming> {

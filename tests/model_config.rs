@@ -86,6 +86,18 @@ fn families_that_do_not_state_their_prefixes_are_known_by_name() {
 }
 
 #[test]
+fn prompts_are_those_that_sentence_transformers_would_choose() {
+    let prompts = |json: Value| {
+        let card = check("m", bert(), &[("config_sentence_transformers.json", json)]);
+        (card.query_prefix, card.passage_prefix)
+    };
+    assert_eq!(prompts(json!({"prompts": {"query": "q", "corpus": "c"}})), ("q".into(), "c".into()));
+    let both = json!({"prompts": {"all": "a", "query": "q"}, "default_prompt_name": "all"});
+    assert_eq!(prompts(both), ("q".into(), "a".into()));
+    assert_eq!(prompts(json!({"prompts": {"other": "o"}, "default_prompt_name": null})), Default::default());
+}
+
+#[test]
 fn a_cross_encoder_has_one_logit() {
     let one = json!({"architectures": ["BertForSequenceClassification"], "id2label": {"0": "LABEL_0"}});
     assert_eq!(check("m", with(one), &[]).kind, ModelKind::CrossEncoder);
@@ -106,18 +118,49 @@ fn our_own_object_comes_back_as_it_was_written() {
 #[test]
 fn other_architectures_are_refused_by_name_and_told_what_is_supported() {
     let supported = ["BertModel", "StaticModel", "BertForSequenceClassification with one label", "BertForMaskedLM"];
-    for name in ["T5EncoderModel", "XLMRobertaModel", "ModernBertModel", "NomicBertModel"] {
+    for name in ["XLMRobertaModel", "ModernBertModel", "NomicBertModel"] {
         for part in [name].iter().chain(&supported) {
             check_error(json!({"architectures": [name]}), &[], ErrorKind::Unsupported, part);
         }
     }
-    check_error(json!({"architectures": null, "model_type": "t5"}), &[], ErrorKind::Unsupported, "\"t5\"");
+    for change in [json!({"architectures": ["T5EncoderModel"]}), json!({"architectures": null, "model_type": "t5"})] {
+        check_error(change, &[], ErrorKind::Unsupported, "T5 encoder, as INSTRUCTOR");
+    }
+    check_error(json!({"architectures": null, "model_type": "gpt2"}), &[], ErrorKind::Unsupported, "\"gpt2\"");
     check_error(json!({"hidden_act": "relu"}), &[], ErrorKind::Unsupported, "\"relu\"");
     check_error(json!({"position_embedding_type": "relative_key"}), &[], ErrorKind::Unsupported, "relative_key");
-    let dense = json!([{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]);
-    check_error(json!({}), &[("modules.json", dense)], ErrorKind::Unsupported, "\"Dense\"");
+    let module = |kind: &str| json!({"path": "2", "type": format!("sentence_transformers.models.{kind}")});
+    for (kinds, part) in [(["LSTM", "Pooling"], "\"LSTM\""), (["Normalize", "Dense"], "Dense"), (["Dense"; 2], "Dense")]
+    {
+        let dense = json!({"in_features": 384, "out_features": 8, "activation_function": "torch.nn.Tanh"});
+        let files = [("modules.json", json!(kinds.map(module))), ("2/config.json", dense)];
+        check_error(json!({}), &files, ErrorKind::Unsupported, part);
+    }
     let two = json!({"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": true});
     check_error(json!({}), &[("1_Pooling/config.json", two)], ErrorKind::Unsupported, "cls_token, pooling_mode_mean");
+}
+
+#[test]
+fn a_dense_head_is_checked() {
+    let check = |config: Option<Value>, kind: ErrorKind, part: &str| {
+        let modules = json!([{"path": "2_Dense", "type": "sentence_transformers.models.Dense"}]);
+        let mut files = vec![("modules.json", modules)];
+        files.extend(config.map(|config| ("2_Dense/config.json", config)));
+        check_error(json!({}), &files, kind, part);
+    };
+    check(None, ErrorKind::Corrupt, "2_Dense/config.json is missing");
+    check(Some(json!({"in_features": 768, "out_features": 8})), ErrorKind::Corrupt, "768 inputs");
+    check(Some(json!({"in_features": 384})), ErrorKind::Corrupt, "out_features");
+    check(Some(json!({"in_features": 384, "out_features": 1 << 20})), ErrorKind::LimitExceeded, "1048576");
+    let relu = json!({"in_features": 384, "out_features": 8, "activation_function": "torch.nn.ReLU"});
+    check(Some(relu), ErrorKind::Unsupported, "\"ReLU\"");
+    let usage = json!({"name": "m", "kind": "cross-encoder", "max_tokens": 128,
+        "dense": {"outputs": 8, "bias": true, "activation": "tanh"}});
+    let change = json!({"architectures": ["BertForSequenceClassification"], "nearfield": usage});
+    check_error(change, &[], ErrorKind::Corrupt, "dense head");
+    let usage = json!({"name": "m", "kind": "bi-encoder", "max_tokens": 128,
+        "dense": {"outputs": 0, "bias": true, "activation": "tanh"}});
+    check_error(json!({"nearfield": usage}), &[], ErrorKind::LimitExceeded, "dense head of 0");
 }
 
 #[test]

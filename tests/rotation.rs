@@ -28,8 +28,14 @@ fn text(number: usize) -> String {
 }
 
 fn documents(numbers: std::ops::Range<usize>) -> Vec<Incoming> {
-    let document =
-        |i: usize| Document { id: format!("d{i}"), text: text(i), title: None, url: None, meta: Default::default() };
+    let document = |i: usize| Document {
+        id: format!("d{i}"),
+        text: text(i),
+        title: None,
+        url: None,
+        meta: Default::default(),
+        language: None,
+    };
     numbers.map(|i| document(i).into()).collect()
 }
 

@@ -1,6 +1,7 @@
 // The demo application: state, actions, and the views that are told of both. The engine works in workers of its own;
 // what runs here only reads files piece by piece, sends messages and draws.
 
+import { chosen, possible } from "./lib/choices.js";
 import { byId } from "./lib/dom.js";
 import { isAborted, plain } from "./lib/errors.js";
 import { index, summarize } from "./lib/indexing.js";
@@ -12,6 +13,7 @@ import { Shelf } from "./lib/shelf.js";
 import { State } from "./lib/state.js";
 import { registerServiceWorker } from "./lib/trusted.js";
 import { mountAdding } from "./views/adding.js";
+import { mountChoices } from "./views/choices.js";
 import { mountCompare } from "./views/compare.js";
 import { mountEngine } from "./views/engine.js";
 import { mountJob } from "./views/job.js";
@@ -52,7 +54,7 @@ const state = new State(
 );
 
 const shelf = new Shelf((documents) => state.set({ documents }));
-const library = new Library(onModel);
+const library = new Library(onModel, choices);
 const searcher = new Searcher(
   () => library.collection,
   (answer) => state.set({ answer, download: undefined }),
@@ -61,6 +63,11 @@ const searcher = new Searcher(
 
 /** @type {AbortController | undefined} the indexing that runs */
 let running;
+
+/** What the library is made with. */
+function choices() {
+  return chosen(load("choices", {}));
+}
 
 /** @param {import("./pkg/nearfield.js").ProgressEvent} event */
 function onModel({ unit, model = "the model", done, total }) {
@@ -212,6 +219,51 @@ async function removeAll() {
   }
 }
 
+/** @param {import("./lib/choices.js").Choices} next */
+async function choose(next) {
+  const { embedder } = choices();
+  const changed = next.embedder !== embedder;
+  const documents = state.value.stats?.documents ?? 0;
+  try {
+    if (changed && documents > 0) {
+      // The new model is to do what it can, which may be less than the present one.
+      await library.open({ ...possible(next), embedder });
+      await reembed(next.embedder, documents);
+    }
+    save("choices", next);
+    // A library that was never used with this model, or is empty, need not be changed: it begins anew.
+    if (changed && documents === 0 && library.isOpen) await library.reset();
+    await start();
+  } catch (error) {
+    if (!isAborted(error)) notifyError(error, { key: "job", doing: "Changing the model" });
+  } finally {
+    running = undefined;
+    state.set({ job: undefined, download: undefined });
+  }
+}
+
+/** @param {string} embedder @param {number} documents */
+async function reembed(embedder, documents) {
+  running = new AbortController();
+  const { signal } = running;
+  const started = performance.now();
+  dismiss("job");
+  /** @param {Partial<import("./lib/indexing.js").Job>} patch */
+  const show = (patch) => {
+    const job = { phase: "Embedding anew", done: 0, total: documents, fraction: 0, started, tokensPerSecond: undefined };
+    state.set({ job: { ...job, stopping: signal.aborted, ...patch } });
+  };
+  show({});
+  await library.reembed(embedder, {
+    signal,
+    onProgress: (event) => {
+      if (event.unit !== "documents") return onModel(event);
+      const { done, total = documents, tokensPerSecond } = event;
+      show({ done: Math.min(done, total), total, fraction: total > 0 ? done / total : 0, tokensPerSecond });
+    },
+  });
+}
+
 async function persist() {
   const kept = await navigator.storage.persist();
   if (!kept)
@@ -239,9 +291,10 @@ mountAdding({ add, sample: addSample, fail: (error, doing) => notifyError(error,
 mountJob(state, { stop });
 mountLibrary(state, { remove, removeAll, persist, read: (id) => read(id) });
 mountResults(state, { read: (hit) => read(hit.id, hit), retry: search.run, ask: search.ask });
+mountChoices(state, { current: choices, apply: choose });
 mountKeyboard({ clear: search.clear });
 const query = () => byId("query", HTMLInputElement).value;
-mountCompare(() => library.collection, { query, read: (hit) => read(hit.id, hit), load, save });
+mountCompare(() => library.collection, { query, read: (hit) => read(hit.id, hit), load, save, choices });
 mountPrompt(() => library.collection, query);
 
 onOtherTab("shelf", () => refresh().catch(() => {}));

@@ -3,7 +3,7 @@
 // the library has a cache of its own for them.
 
 /** Change it when the list below changes. */
-const CACHE = "nearfield-demo-3";
+const CACHE = "nearfield-demo-4";
 
 const FILES = [
   "./",
@@ -22,6 +22,7 @@ const FILES = [
   "styles/narrow.css",
   "styles/question.css",
   "theme.js",
+  "lib/choices.js",
   "lib/comparing.js",
   "lib/dom.js",
   "lib/errors.js",
@@ -37,6 +38,7 @@ const FILES = [
   "lib/state.js",
   "lib/trusted.js",
   "views/adding.js",
+  "views/choices.js",
   "views/compare.js",
   "views/confirm.js",
   "views/engine.js",

@@ -64,7 +64,7 @@ impl Engine {
                 chunk: place.chunk - view.segment.doc_chunks(chunk.doc).start,
                 score: logit.unwrap_or(candidate.score),
                 tokens: services.counter.count(&text),
-                terms: self.analyzer.terms(&text),
+                terms: self.analyzers.get(view.segment.doc(chunk.doc)?.language)?.terms(&text),
                 vector: view.segment.vector(place.chunk)?.filter(|_| options.diversity > 0.0),
             });
             places.push(place);

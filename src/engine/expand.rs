@@ -105,7 +105,8 @@ impl Engine {
             let view = &found.snapshot.views[candidate.place.view as usize];
             let chunk = view.segment.chunk(candidate.place.chunk)?;
             let Some(text) = self.chunk_text(view, &chunk, work.care).await? else { continue };
-            answers.push((self.analyzer.terms(&text), candidate.score.max(0.0)));
+            let analyzer = self.analyzers.get(view.segment.doc(chunk.doc)?.language)?;
+            answers.push((analyzer.terms(&text), candidate.score.max(0.0)));
             vectors.extend(view.segment.vector(candidate.place.chunk)?);
             work.services.pacer.pause().await?;
         }

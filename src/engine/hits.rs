@@ -154,7 +154,8 @@ impl Engine {
         let doc = view.segment.doc(chunk.doc)?;
         let Some(text) = self.chunk_text(view, &chunk, asked.care).await? else { return Ok(None) };
         let found = asked.options.parents.then(|| place_in(&text, chunk.span.start, &small.span));
-        let ranges = highlight(&text, words, &self.analyzer);
+        let analyzer = self.analyzers.get(doc.language)?;
+        let ranges = highlight(&text, words, &analyzer);
         Ok(Some(Content {
             title: doc.title.map(str::to_owned),
             url: doc.url.map(str::to_owned),

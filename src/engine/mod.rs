@@ -56,7 +56,7 @@ use crate::index::{Codebook, Page, Rotation, Segment};
 use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Fresh, Manifest, Numbered, Store, COMMIT_BYTES};
-use crate::text::Analyzer;
+use crate::text::Analyzers;
 use futures_util::lock::Mutex;
 use load::Depth;
 use pages::PageCache;
@@ -66,7 +66,7 @@ use std::rc::Rc;
 pub struct Engine {
     store: Box<dyn Store>,
     settings: RefCell<Settings>,
-    analyzer: Analyzer,
+    analyzers: Analyzers,
     snapshot: RefCell<Rc<Snapshot>>,
     /// By segment and number.
     pages: RefCell<PageCache<(u64, u32), Page>>,
@@ -127,7 +127,7 @@ impl Engine {
         let mut manifest = manifest.unwrap_or_else(|| Manifest::new(json.clone()));
         manifest.settings = json;
         let engine = Engine {
-            analyzer: Analyzer::new(&settings.language)?,
+            analyzers: Analyzers::new(&settings.language)?,
             settings: RefCell::new(settings),
             snapshot: RefCell::new(Rc::new(Snapshot::empty(manifest.clone()))),
             pages: RefCell::default(),

@@ -11,7 +11,7 @@ use crate::limits;
 use crate::model::{Embedder, Role};
 use crate::search::options::{Mode, SearchOptions, SparseKind};
 use crate::search::snapshot::Snapshot;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// A query, analysed and embedded as its mode needs it. A blank one has neither terms nor a vector.
@@ -58,22 +58,24 @@ impl Engine {
             Mode::Colbert => self.token_query(query, &snapshot.manifest, services).await?,
             _ => None,
         };
-        Ok(Question { terms: self.terms(query), vector, splade, tokens })
+        Ok(Question { terms: self.terms(query, options.language.as_deref(), snapshot)?, vector, splade, tokens })
     }
 
     /// The query's terms, repeated ones with their count as weight. Of very many, the first.
-    fn terms(&self, query: &str) -> Vec<(String, f32)> {
+    fn terms(&self, query: &str, language: Option<&str>, snapshot: &Snapshot) -> Result<Vec<(String, f32)>> {
         let mut terms: Vec<(String, f32)> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
-        self.analyzer.analyze(query, &mut |term, _| match known.get(term) {
+        let others: BTreeSet<&str> = snapshot.views.iter().flat_map(|view| view.segment.languages()).collect();
+        let others: Vec<&str> = others.into_iter().collect();
+        self.analyzers.analyze_query(query, language, &others, &mut |term, _| match known.get(term) {
             Some(&at) => terms[at].1 += 1.0,
             None if terms.len() < limits::QUERY_TERMS => {
                 known.insert(term.to_owned(), terms.len());
                 terms.push((term.to_owned(), 1.0));
             }
             None => {}
-        });
-        terms
+        })?;
+        Ok(terms)
     }
 
     /// One vector for each text, in the form that the stored ones have; `None` where there are none to compare with.

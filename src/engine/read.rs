@@ -59,6 +59,7 @@ impl Engine {
             title: found.title.map(str::to_owned),
             url: found.url.map(str::to_owned),
             meta: found.meta()?,
+            language: found.language.map(str::to_owned),
         }))
     }
 

@@ -10,7 +10,7 @@ use super::services::{Phase, Progress, Services};
 use super::settings::RotationPolicy;
 use super::{Engine, Maintenance};
 use crate::error::{Error, Result};
-use crate::index::{join_vectors, seal_vectors, BlobKind, Moments, Rotation, VectorConfig};
+use crate::index::{join_vectors, seal_vectors, BlobKind, Moments, Rotation, Storage, VectorConfig};
 use crate::model::EmbedderInfo;
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Numbered};
@@ -62,7 +62,7 @@ impl Engine {
     /// published, exported or is read elsewhere stays as it is.
     ///
     /// # Errors
-    /// `InvalidInput` without vectors and while those of another model are being prepared; `LimitExceeded` for vectors
+    /// `InvalidInput` without vectors, for those of one bit a dimension, and while those of another model are being prepared; `LimitExceeded` for vectors
     /// of more than [`ROTATION_DIMS`](crate::limits::ROTATION_DIMS) dimensions; `Corrupt` where vectors are missing,
     /// which [`Engine::reembed`] mends.
     pub async fn fit(&self, services: &Services<'_>) -> Result<()> {
@@ -71,6 +71,9 @@ impl Engine {
         let snapshot = self.snapshot();
         let config = self.vector_form(&snapshot.manifest);
         let config = config.ok_or_else(|| Error::invalid("fit: the collection has no vectors"))?;
+        if config.storage == Storage::Binary {
+            return Err(Error::invalid("fit: of one bit a dimension there is nothing to turn"));
+        }
         if snapshot.manifest.pending.is_some() {
             return Err(Error::invalid("fit: another model's vectors are being prepared; end the reembed first"));
         }
@@ -125,6 +128,7 @@ impl Engine {
             return Ok(false);
         };
         let wanted = match self.settings().vectors.rotation {
+            _ if config.storage == Storage::Binary => false,
             RotationPolicy::None => false,
             RotationPolicy::Pca => config.dims <= crate::limits::ROTATION_DIMS,
             RotationPolicy::Auto => !embedder.matryoshka && config.dims <= AUTO_DIMS,

@@ -123,6 +123,9 @@ impl Settings {
 
     pub fn check(&self) -> Result<()> {
         self.levels.check()?;
+        if self.vectors.storage == Storage::Binary && self.vectors.rotation == RotationPolicy::Pca {
+            return Err(Error::invalid("vectors.rotation \"pca\": of one bit a dimension there is nothing to turn"));
+        }
         match self.vectors.dims {
             Some(dims) if dims == 0 || dims > limits::VECTOR_DIMS => {
                 Err(Error::invalid(format!("vectors.dims is {dims}, must be 1 to {}", limits::VECTOR_DIMS)))

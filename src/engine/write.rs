@@ -116,7 +116,8 @@ impl Engine {
         let view = &snapshot.views[at];
         let page = self.page(view, doc).await?;
         let text = page.text(&view.segment, doc)?;
-        Document { id: id.to_owned(), text: String::new(), title: None, url: None, meta: meta.clone() }.check()?;
+        Document { id: id.to_owned(), text: String::new(), title: None, url: None, meta: meta.clone(), language: None }
+            .check()?;
         // What its segment lacks, the new one lacks too.
         let mut builder = SegmentBuilder::with(view.segment.config(), &view.segment.extras())?;
         builder.copy(&view.segment, doc, text, Some(&meta))?;
@@ -143,6 +144,8 @@ impl Engine {
             chunks.push(ChunkEntry { span: 0..0, source: 0..0, context: String::new(), unit: Unit::default() });
         }
         let text = chunked.text.into_owned();
+        let seen = || format!("{}\n{text}", title.as_deref().unwrap_or_default());
+        let language = self.analyzers.of_document(document.language, seen);
         let chunks = self.settings().levels.units(&text, chunks, services.counter);
         let heading = title.as_deref().unwrap_or("");
         let input = |chunk: &ChunkEntry| unit_input(&chunk.unit, heading, &chunk.context, &text[chunk.span.clone()]);
@@ -155,7 +158,7 @@ impl Engine {
         if windows.is_empty() || services.sparse.is_some() || services.late.is_some() {
             inputs.extend(chunks.iter().map(input));
         }
-        Ok(Prepared { document: Document { text, title, ..document }, chunks, inputs, windows })
+        Ok(Prepared { document: Document { text, title, language, ..document }, chunks, inputs, windows })
     }
 
     fn chunk_options(

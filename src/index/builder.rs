@@ -15,7 +15,7 @@ use super::vectors::{VectorConfig, VectorsBuilder};
 use crate::codec::Frame;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::text::Analyzer;
+use crate::text::{Analyzer, Analyzers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -23,7 +23,7 @@ use std::ops::Range;
 /// What all segments of a collection have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SegmentConfig {
-    /// As [`Analyzer::new`] takes it: "en", "de", ..., "none".
+    /// As [`Analyzers::new`] takes it: "en", "de", ..., "none", "auto".
     pub language: String,
     /// `None`: a lexical index.
     pub vectors: Option<VectorConfig>,
@@ -81,7 +81,7 @@ pub struct Beside<'a> {
 
 pub struct SegmentBuilder {
     config: SegmentConfig,
-    analyzer: Analyzer,
+    analyzers: Analyzers,
     catalog: CatalogBuilder,
     columns: ColumnsBuilder,
     postings: PostingsBuilder,
@@ -110,7 +110,7 @@ impl SegmentBuilder {
         let vectors = config.vectors.as_ref().map(VectorsBuilder::new).transpose()?;
         Ok(SegmentBuilder {
             config: config.clone(),
-            analyzer: Analyzer::new(&config.language)?,
+            analyzers: Analyzers::new(&config.language)?,
             catalog: CatalogBuilder::default(),
             columns: ColumnsBuilder::default(),
             postings: PostingsBuilder::default(),
@@ -149,6 +149,7 @@ impl SegmentBuilder {
         let places: Vec<ChunkRef> = chunks.iter().map(chunk_ref).collect();
         self.catalog.check(id, &document.text, &places)?;
         let meta_json = meta_json(id, &document.meta)?;
+        let analyzer = self.analyzers.get(document.language.as_deref())?;
         if self.impacts.is_some() != beside.splade.is_some() || beside.splade.is_some_and(|it| it.len() != chunks.len())
         {
             return Err(Error::invalid(format!("document {id:.60?}: weighted terms must be as configured")));
@@ -180,19 +181,20 @@ impl SegmentBuilder {
             title: document.title.as_deref(),
             url: document.url.as_deref(),
             meta_json: &meta_json,
+            language: document.language.as_deref(),
             page: 0,
             text: 0..document.text.len(),
         };
         self.catalog.push(&doc, &document.text, &places)?;
         let mut title = Vec::new();
-        self.intern(document.title.as_deref().unwrap_or_default(), &mut title);
+        self.intern(&analyzer, document.title.as_deref().unwrap_or_default(), &mut title);
         let (mut body, mut context) = (Vec::new(), Vec::new());
         for chunk in &places {
             body.clear();
             context.clear();
             if !chunk.unit.sentence {
-                self.intern(&document.text[chunk.span.clone()], &mut body);
-                self.intern(chunk.context, &mut context);
+                self.intern(&analyzer, &document.text[chunk.span.clone()], &mut body);
+                self.intern(&analyzer, chunk.context, &mut context);
                 body.iter().for_each(|&term| self.postings.occurs(term, Field::Body));
                 title.iter().chain(&context).for_each(|&term| self.postings.occurs(term, Field::Title));
             }
@@ -208,8 +210,8 @@ impl SegmentBuilder {
     }
 
     /// Appends the terms of a text, as numbers.
-    fn intern(&mut self, text: &str, terms: &mut Vec<u32>) {
-        self.analyzer.analyze(text, &mut |term, _| terms.push(self.postings.intern(term)));
+    fn intern(&mut self, analyzer: &Analyzer, text: &str, terms: &mut Vec<u32>) {
+        analyzer.analyze(text, &mut |term, _| terms.push(self.postings.intern(term)));
     }
 
     /// Takes a document over from another segment of the same configuration, for merges and updates of metadata:

@@ -9,6 +9,7 @@
 //! ```
 
 use super::document::Meta;
+use super::languages::Languages;
 use super::page::PAGE_BYTES;
 use super::strings::Strings;
 use super::unit::{Unit, Units};
@@ -29,6 +30,8 @@ pub struct DocRef<'a> {
     pub url: Option<&'a str>,
     /// A JSON object.
     pub meta_json: &'a str,
+    /// Where it is not the collection's.
+    pub language: Option<&'a str>,
     pub page: u32,
     /// Bytes of the page's text.
     pub text: Range<usize>,
@@ -85,6 +88,7 @@ pub(crate) struct Catalog {
     contexts: Strings,
     chunks: Vec<Chunk>,
     units: Units,
+    languages: Languages,
 }
 
 impl Catalog {
@@ -123,6 +127,9 @@ impl Catalog {
         if let Some(bytes) = frame.optional(*b"UNIT")? {
             let place = |chunk: &Chunk| (chunk.span, catalog.places[chunk.doc as usize].len);
             catalog.units = Units::decode(bytes, catalog.chunks.iter().map(place))?;
+        }
+        if let Some(bytes) = frame.optional(*b"LANG")? {
+            catalog.languages = Languages::decode(bytes, count)?;
         }
         Ok(catalog)
     }
@@ -190,6 +197,7 @@ impl Catalog {
             title: Some(title).filter(|title| !title.is_empty()),
             url: Some(url).filter(|url| !url.is_empty()),
             meta_json: self.metas.get(index),
+            language: self.languages.get(index),
             page: place.page,
             text: place.start as usize..place.start as usize + place.len as usize,
         })
@@ -197,6 +205,10 @@ impl Catalog {
 
     pub fn units(&self) -> &Units {
         &self.units
+    }
+
+    pub fn languages(&self) -> &Languages {
+        &self.languages
     }
 
     pub fn chunk(&self, chunk: u32) -> Option<ChunkRef<'_>> {
@@ -273,6 +285,7 @@ impl CatalogBuilder {
         catalog.titles.push(doc.title.unwrap_or_default())?;
         catalog.urls.push(doc.url.unwrap_or_default())?;
         catalog.metas.push(doc.meta_json)?;
+        catalog.languages.push(doc.language)?;
         if self.pages.last().is_none_or(|page| page.len() >= PAGE_BYTES || page.len() + text.len() > 2 * PAGE_BYTES) {
             self.pages.push(String::new());
         }
@@ -331,6 +344,9 @@ impl CatalogBuilder {
         frame.section(*b"CHNK", chunks.into_bytes()).section(*b"DOCS", docs.into_bytes());
         if let Some(units) = catalog.units.encode() {
             frame.section(*b"UNIT", units);
+        }
+        if let Some(languages) = catalog.languages.encode() {
+            frame.section(*b"LANG", languages);
         }
     }
 }

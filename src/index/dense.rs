@@ -7,7 +7,7 @@ use super::bitset::Bitset;
 use super::graph::Graph;
 use super::segment::Segment;
 use super::top::{Scored, Top};
-use super::vectors::{Probe, Scan, SignProbe};
+use super::vectors::{Probe, Scan, SignProbe, Storage};
 use crate::error::{Error, Result};
 use crate::sorting::sort_by_key;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ pub struct DenseParams {
     /// Only the first so many dimensions count (Matryoshka). Fewer than all are always scanned exactly. A model that
     /// was not trained for it loses accuracy.
     pub dims: Option<usize>,
-    /// The first pass compares with one bit a dimension. Always a scan.
+    /// The first pass compares with one bit a dimension. Always a scan, but where no more is stored.
     pub signs: bool,
     /// Documents are compared instead of chunks: each as the mean of its own, and it comes as the best of them. Always a
     /// scan in one pass, over numbers and not bits.
@@ -75,7 +75,7 @@ pub fn dense_top_k(legs: &[DenseLeg], query: &[f32], params: DenseParams, k: usi
             documents::offer(leg, vectors, query, params.dims, segment, &mut top)?;
             continue;
         }
-        if params.signs {
+        if params.signs && vectors.config().storage != Storage::Binary {
             let probe = SignProbe::new(vectors, query, params.dims)?;
             scan(&probe, leg.allowed, vectors.len(), segment, &mut top);
             continue;

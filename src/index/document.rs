@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::text::Analyzer;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +32,9 @@ pub struct Document {
     pub url: Option<String>,
     #[serde(default, skip_serializing_if = "Meta::is_empty")]
     pub meta: Meta,
+    /// Of its words, where it is not the collection's: as [`Analyzer::new`] takes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 impl Document {
@@ -47,6 +51,9 @@ impl Document {
         long("title", self.title.as_ref().map_or(0, String::len), limits::NAME_BYTES)?;
         long("url", self.url.as_ref().map_or(0, String::len), limits::NAME_BYTES)?;
         long("text", self.text.len(), limits::DOCUMENT_BYTES)?;
+        if let Some(language) = &self.language {
+            Analyzer::check(language).map_err(|e| e.within(format!("document {:.60?}", self.id)))?;
+        }
         let meta = serde_json::to_vec(&self.meta);
         let meta = meta.map_err(|e| Error::invalid(format!("document {:?}: metadata", self.id)).with_source(e))?;
         long("metadata", meta.len(), limits::META_BYTES)

@@ -16,6 +16,7 @@ mod graph;
 mod impacts;
 mod joint;
 mod kind;
+mod languages;
 mod lazy;
 mod page;
 mod postings;

@@ -269,6 +269,11 @@ impl Segment {
         self.catalog.pages()
     }
 
+    /// Languages of documents that are not in that of the collection.
+    pub fn languages(&self) -> impl Iterator<Item = &str> {
+        self.catalog.languages().names().iter().map(String::as_str)
+    }
+
     /// # Errors
     /// `Internal` for an ordinal that does not exist.
     pub fn doc(&self, doc: u32) -> Result<DocRef<'_>> {

@@ -82,6 +82,7 @@ pub fn entries(random: &mut Random, prefix: &str, docs: u32, chunks: u32, dims: 
             title: titled.then(|| random.words(3, 20)),
             url: (!titled).then(|| format!("https://example.org/{number}")),
             meta,
+            language: None,
         };
         Entry { document, chunks: places, vectors }
     };
@@ -106,7 +107,7 @@ pub fn vectors_only(config: &SegmentConfig, id: u64, rows: &[Vec<f32>]) -> Segme
     let chunks = [ChunkEntry { span: 0..0, source: 0..0, context: String::new(), unit: Unit::default() }];
     for (number, row) in rows.iter().enumerate() {
         let id = number.to_string();
-        let document = Document { id, text: String::new(), title: None, url: None, meta: Meta::new() };
+        let document = Document { id, text: String::new(), title: None, url: None, meta: Meta::new(), language: None };
         builder.add(&document, &chunks, Some(row)).unwrap();
     }
     builder.seal(id).unwrap().open().unwrap()

@@ -143,7 +143,7 @@ fn use_everything(segment: &Segment) {
 }
 
 fn document(id: &str, text: &str) -> Document {
-    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Meta::new() }
+    Document { id: id.into(), text: text.into(), title: None, url: None, meta: Meta::new(), language: None }
 }
 
 fn chunk(span: std::ops::Range<usize>) -> ChunkEntry {

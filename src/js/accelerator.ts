@@ -5,7 +5,7 @@ import { NearfieldError, toError } from "./errors.js";
 import type { Gpu, GpuModel, OpenGpu } from "./gpu.js";
 import { Race } from "./race.js";
 import type { DeviceChoice, DeviceReport } from "./types.js";
-import type { Pause, Role, WasmModel } from "./wasm.js";
+import type { Pause, Reading, WasmModel } from "./wasm.js";
 
 /** UTF-16 units below which "auto" does not ask: a query is answered before a GPU has begun. */
 const SMALL = 1_000;
@@ -66,9 +66,11 @@ export class Accelerator {
     if (this.#choice === "webgpu") await this.#required();
   }
 
-  embed(model: WasmModel, texts: string[], role: Role, pause: Pause): Promise<Float32Array> {
-    const onCpu = (some: string[]) => model.embed(some, role, pause);
-    const tokens = (text: string): Tokens => ({ ids: model.tokenIds(text, role), types: new Uint32Array() });
+  embed(model: WasmModel, texts: string[], reading: Reading, pause: Pause): Promise<Float32Array> {
+    const onCpu = (some: string[]) => model.embed(some, reading, pause);
+    // The pooling there counts every token.
+    if (model.unpooled(reading) > 0) return onCpu(texts);
+    const tokens = (text: string): Tokens => ({ ids: model.tokenIds(text, reading), types: new Uint32Array() });
     return this.#run(model, texts, onCpu, tokens, pause);
   }
 

@@ -11,6 +11,7 @@ import { embedderSetup, engineSetup, withoutUndefined } from "./setup.js";
 import { slices } from "./slices.js";
 import { requireWorkers } from "./spawn.js";
 import { planStages } from "./stages.js";
+import { translated, type Translation } from "./translate.js";
 import type {
   CallOptions,
   Document,
@@ -140,9 +141,12 @@ export class Collection {
   async search(query: string, options: SearchOptions = {}): Promise<SearchResult> {
     const { signal, onProgress, ...wanted } = this.#searchOptions(options);
     const text = textArgument(query, "query");
-    const expansion = await expanded(text, wanted, signal);
-    const result = await this.#client.call("search", [{ query: text, options: forEngine(wanted, expansion) }], { signal, onProgress });
-    return withGeneration(result, expansion);
+    const translation = wanted.translate && (await translated(text, wanted.translate, signal));
+    const asked = translation?.query ?? text;
+    const expansion = await expanded(asked, wanted, signal);
+    const request = { query: asked, options: forEngine(wanted, expansion, translation) };
+    const result = await this.#client.call("search", [request], { signal, onProgress });
+    return withGeneration(result, expansion, translation);
   }
 
   /**
@@ -158,12 +162,17 @@ export class Collection {
     const session = ++Collection.#lastSession;
     const stages = planStages(wanted);
     let expansion: Expansion | undefined;
+    let translation: Translation | undefined;
+    // What replaces the query must be there first; all else is asked for once, and not before the first hits are shown.
+    const { translate } = wanted;
+    if (typeof translate === "object" && translate.replace) translation = await translated(text, translate, signal);
+    const asked = translation?.query ?? text;
     for (const [index, { stage, options: one }] of stages.entries()) {
-      // Generators are asked once, and not before the first hits are shown.
-      expansion ??= await expanded(text, one, signal);
-      const request = { query: text, options: forEngine(one, expansion), session };
+      if (one.translate) translation ??= await translated(text, one.translate, signal);
+      expansion ??= await expanded(asked, one, signal);
+      const request = { query: asked, options: forEngine(one, expansion, translation), session };
       const result = await this.#client.call("search", [request], { signal, onProgress });
-      yield { ...withGeneration(result, expansion), stage, final: index === stages.length - 1 };
+      yield { ...withGeneration(result, expansion, translation), stage, final: index === stages.length - 1 };
     }
   }
 
@@ -208,12 +217,13 @@ export class Collection {
    */
   async reembed(
     embedder?: string | URL | Embedder,
-    options: ProgressOptions & Pick<OpenOptions, "models"> = {},
+    options: ProgressOptions & Pick<OpenOptions, "models" | "instructions"> = {},
   ): Promise<void> {
     if (embedder !== undefined) checkEmbedder(embedder, "embedder");
     checkReembed(options, "options");
-    const { models, ...call } = options;
-    const wanted = embedder === undefined ? this.#setup.embedder : embedderSetup(embedder, models);
+    const { models, instructions, ...call } = options;
+    if (embedder === undefined && instructions) throw invalid("instructions: name the embedder that is to follow them");
+    const wanted = embedder === undefined ? this.#setup.embedder : embedderSetup(embedder, { models, instructions });
     if (!wanted) throw invalid("reembed: which model? The collection was opened without one");
     if (embedder !== undefined && isCustom(embedder)) this.#embedders.unshift(embedder);
     await this.#client.call("reembed", [wanted], { ...call, settle: true });
@@ -284,17 +294,28 @@ async function expanded(query: string, { expand }: SearchOptions, signal: AbortS
   return { ...plan, ms: performance.now() - start };
 }
 
-/** Writing happens on the page; the engine timed the rest. */
-function withGeneration(result: SearchResult, expansion: Expansion | undefined): SearchResult {
-  return expansion ? { ...result, timings: { ...result.timings, generate: expansion.ms } } : result;
+/** Writing and translating happen on the page; the engine timed the rest. */
+function withGeneration(
+  result: SearchResult,
+  expansion: Expansion | undefined,
+  translation: Translation | undefined,
+): SearchResult {
+  const onPage = { ...(expansion && { generate: expansion.ms }), ...(translation && { translate: translation.ms }) };
+  return { ...result, timings: { ...result.timings, ...onPage } };
 }
 
-function forEngine({ rerank, context, expand, ...options }: SearchOptions, expansion: Expansion | undefined): object {
-  const { ms: _, ...plan } = expansion ?? { ms: 0 };
+function forEngine(
+  { rerank, context, expand, translate, ...options }: SearchOptions,
+  expansion: Expansion | undefined,
+  translation: Translation | undefined,
+): object {
+  const others = translate && translation ? translation.others : [];
+  const { ms: _, ...written } = (expand && expansion) || { ms: 0, queries: [], passages: [] };
+  const plan = { ...written, queries: [...new Set([...written.queries, ...others])] };
   return withoutUndefined({
     ...options,
     rerank: rerank === true ? {} : rerank || undefined,
     context: context === true ? {} : context || undefined,
-    expand: expand && expansion ? plan : undefined,
+    expand: (expand && expansion) || others.length > 0 ? plan : undefined,
   });
 }

@@ -11,7 +11,7 @@ import type { HostMethods, ModelSource, PoolMethods, PoolRows, Runtime, UpkeepJo
 import { Peer } from "./rpc.js";
 import { cutJobs, gatherRows } from "./schedule.js";
 import type { DeviceChoice, DeviceReport, ProgressEvent } from "./types.js";
-import type { Instance, Role, SparseQuery } from "./wasm.js";
+import type { Instance, Reading, Role, SparseQuery } from "./wasm.js";
 
 /** UTF-16 units from which a job is worth waking the pool: about a second of work. */
 const LARGE_EMBED = 16_000;
@@ -67,7 +67,8 @@ export class Compute {
   }
 
   /** The model of a source, loaded when it is first needed. */
-  hold(source: ModelSource): HeldModel {
+  hold({ model, base, cache }: ModelSource): HeldModel {
+    const source = { model, base, cache };
     const key = JSON.stringify(source);
     let held = this.#models.get(key);
     if (!held) this.#models.set(key, (held = new HeldModel(this.#instance.wasm, source)));
@@ -78,18 +79,18 @@ export class Compute {
   async embed(
     held: HeldModel,
     texts: string[],
-    role: Role,
+    reading: Reading,
     signal: AbortSignal,
     report?: Report,
     embedded: (texts: number) => void = () => {},
   ): Promise<Float32Array> {
     const lengths = texts.map((text) => text.length);
-    if (role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
+    if (reading.role === "passage" && this.#isLarge(lengths, LARGE_EMBED)) {
       const { info } = await held.bundle(signal, report);
       let done = 0;
       const spread = await this.#spread(lengths, lengths.map(() => info.dims), signal, false, async (helper, job) => {
         const key = await this.#give(helper, held, signal, report);
-        const part = await helper.peer.call("embed", [key, pick(texts, job), role], { signal });
+        const part = await helper.peer.call("embed", [key, pick(texts, job), reading], { signal });
         embedded((done += job.length));
         return part;
       });
@@ -99,7 +100,7 @@ export class Compute {
     const rows: Float32Array[] = [];
     for (let at = 0; at < texts.length; at += AT_ONCE) {
       const some = texts.slice(at, at + AT_ONCE);
-      rows.push(await this.#counted(model, () => this.#accelerator.embed(model, some, role, () => pause(signal))));
+      rows.push(await this.#counted(model, () => this.#accelerator.embed(model, some, reading, () => pause(signal))));
       embedded(at + some.length);
     }
     return rows.length === 1 ? rows[0]! : joined(rows);
@@ -110,6 +111,7 @@ export class Compute {
     held: HeldModel,
     texts: string[],
     spans: Uint32Array[],
+    reading: Reading,
     signal: AbortSignal,
     report?: Report,
   ): Promise<Float32Array> {
@@ -119,12 +121,12 @@ export class Compute {
       const sizes = spans.map((ends) => (ends.length / 2) * info.dims);
       const spread = await this.#spread(lengths, sizes, signal, false, async (helper, job) => {
         const key = await this.#give(helper, held, signal, report);
-        return helper.peer.call("embedSpans", [key, pick(texts, job), pick(spans, job)], { signal });
+        return helper.peer.call("embedSpans", [key, pick(texts, job), pick(spans, job), reading], { signal });
       });
       if (spread) return spread;
     }
     const model = await held.model(signal, report);
-    return this.#counted(model, () => model.embedSpans(texts, spans, () => pause(signal)));
+    return this.#counted(model, () => model.embedSpans(texts, spans, reading, () => pause(signal)));
   }
 
   /** Weighted terms of each text, as rows of `2 * maxTerms` numbers. */

@@ -5,10 +5,11 @@ import { Compute } from "./compute.js";
 import { NearfieldError } from "./errors.js";
 import { yieldToEvents } from "./pace.js";
 import { importFile } from "./import.js";
-import type { CustomEmbedder, EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
+import type { CustomEmbedder, EmbedderSource, EngineMethods, HostMethods, ModelSource, Runtime, SearchRequest, Setup } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers, type Port } from "./rpc.js";
 import { leastCosine, leastCosineOnGpu } from "./self-check.js";
 import { requireFull, Session } from "./session.js";
+import { reading } from "./setup.js";
 import type { Slice } from "./slices.js";
 import type { ChunkOptions, Document, ListOptions, Meta, RepairReport, Stats, VerifyReport } from "./types.js";
 import { compile, instantiate, type Instance, type Role } from "./wasm.js";
@@ -66,7 +67,7 @@ class EngineWorker {
     compact: (context) => this.#collection.compact(context),
     fit: (context) => this.#collection.fit(context),
     repair: async (context) => (await this.#collection.repair(context)) as unknown as RepairReport,
-    reembed: (context, embedder: ModelSource | CustomEmbedder) => this.#collection.reembed(context, embedder),
+    reembed: (context, embedder: EmbedderSource | CustomEmbedder) => this.#collection.reembed(context, embedder),
     export: (context) => this.#collection.export(context),
     import: async ({ signal, progress }, name: string, file: Blob) => {
       const { wasm } = await this.#start();
@@ -85,11 +86,11 @@ class EngineWorker {
       const bundle = embedder && (await compute.hold(embedder).bundle(signal, progress));
       return wasm.chunk(text, options, bundle?.tokenizer);
     },
-    embed: async ({ signal, progress }, texts: string[], role: Role, embedder: ModelSource) => {
+    embed: async ({ signal, progress }, texts: string[], role: Role, embedder: EmbedderSource) => {
       const compute = await this.#computing();
       const held = compute.hold(embedder);
       const { info } = await held.bundle(signal, progress);
-      const rows = await compute.embed(held, texts, role, signal, progress);
+      const rows = await compute.embed(held, texts, reading(embedder.instructions, role), signal, progress);
       return new Transfer({ rows, dims: info.dims }, [rows.buffer as ArrayBuffer]);
     },
     rerank: async ({ signal, progress }, query: string, texts: string[], reranker: ModelSource) => {

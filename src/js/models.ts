@@ -65,6 +65,10 @@ export async function findCached(wasm: Wasm, source: ModelSource): Promise<Bundl
   return source.cache ? readCached(url, digest) : undefined;
 }
 
+/** Whether these very weights were tested: those of the catalogue were. */
+export const isVerified = (wasm: Wasm, { digest }: { digest: string }): boolean =>
+  wasm.catalogue().some((known) => known.digest === digest);
+
 /** Downloads, quantises, checks and, if wanted, caches a model. */
 export async function download(
   wasm: Wasm,
@@ -78,6 +82,7 @@ export async function download(
   const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, config, signal));
 
   const loader = new wasm.ModelLoader(name, config, tokenizer, extras);
+  await addDense(loader, url, extras, signal);
   const copy = await quantise(loader, name, await fetchFile(`${url}model.safetensors`, signal), signal, report);
   const model = loader.finish();
   const info = model.info();
@@ -89,6 +94,19 @@ export async function download(
   const bundle = { name, url, config, tokenizer, extras, info, ...copy };
   if (source.cache) await writeCached(bundle);
   return { bundle, model };
+}
+
+/** Hubs keep the weights of a dense head in a file of their own. */
+async function addDense(loader: WasmModelLoader, url: string, extras: string, signal: AbortSignal): Promise<void> {
+  const [folder] = moduleFolders((JSON.parse(extras) as Record<string, string>)["modules.json"], "Dense");
+  if (folder === undefined) return;
+  try {
+    const file = await fetchFile(`${url}${folder}/model.safetensors`, signal);
+    loader.addDense(new Uint8Array(await file.arrayBuffer()));
+  } catch (error) {
+    loader.free();
+    throw error;
+  }
 }
 
 /** Milliseconds between two reports of progress. */
@@ -161,17 +179,18 @@ async function fetchExtras(url: string, config: string, signal: AbortSignal): Pr
   // What ColBERT's training leaves beside its models.
   if (config.includes("ColBERT")) files.push("artifact.metadata");
   await Promise.all(files.map(get));
-  await Promise.all(poolingFolders(extras["modules.json"]).map((folder) => get(`${folder}/config.json`)));
+  const modules = extras["modules.json"];
+  const folders = modules === undefined ? ["1_Pooling"] : moduleFolders(modules, "Pooling", "Dense");
+  await Promise.all(folders.map((folder) => get(`${folder}/config.json`)));
   return extras;
 }
 
-/** Folders of the pooling modules, which are named in modules.json. What is wrong with it, the loader says. */
-function poolingFolders(modules: string | undefined): string[] {
-  if (modules === undefined) return ["1_Pooling"];
+/** Folders of the modules of some kinds, as modules.json names them. What is wrong with it, the loader says. */
+export function moduleFolders(modules: string | undefined, ...kinds: string[]): string[] {
   try {
-    const list = JSON.parse(modules) as { type?: unknown; path?: unknown }[];
-    const pooling = list.filter(({ type }) => String(type).endsWith("Pooling"));
-    return pooling.map(({ path }) => String(path)).filter((path) => /^[\w.-]+$/.test(path));
+    const list = JSON.parse(modules ?? "[]") as { type?: unknown; path?: unknown }[];
+    const wanted = list.filter(({ type }) => kinds.includes(String(type).split(".").at(-1)!));
+    return wanted.map(({ path }) => String(path)).filter((path) => /^\w[\w.-]*$/.test(path));
   } catch {
     return [];
   }

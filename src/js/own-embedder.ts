@@ -7,7 +7,7 @@ import type { Embedder } from "./types.js";
 export const isCustom = (embedder: string | URL | Embedder): embedder is Embedder =>
   typeof embedder === "object" && !(embedder instanceof URL);
 
-/** What the engine knows of it. */
+/** What the engine knows of it. Nobody but its caller can say whether it computes what it should. */
 export const describe = ({ name, dims, digest = name, maxTokens = 512, matryoshka = false }: Embedder): CustomEmbedder => ({
   name,
   digest,

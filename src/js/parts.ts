@@ -6,9 +6,9 @@ import { collectionName } from "./open.js";
 import type { EngineMethods } from "./protocol.js";
 import type { CallOptions as RpcOptions } from "./rpc.js";
 import { checkCallWithWorker, checkChunk, checkEmbed, checkImport, checkRerank, checkSelfCheck } from "./schema.js";
-import { modelSource, withoutUndefined, workerCount } from "./setup.js";
+import { embedderSource, modelSource, withoutUndefined, workerCount } from "./setup.js";
 import { requireWorkers } from "./spawn.js";
-import type { CallOptions, Chunk, ChunkOptions, ProgressOptions, RuntimeOptions } from "./types.js";
+import type { CallOptions, Chunk, ChunkOptions, Instructions, ProgressOptions, RuntimeOptions } from "./types.js";
 import { textArgument, textsArgument } from "./validate.js";
 
 const IDLE = 30_000;
@@ -66,12 +66,17 @@ export async function chunk(
 /** One vector for each text, in order. `role` (default "passage") matters to models that treat queries differently. */
 export async function embed(
   texts: readonly string[],
-  options: RuntimeOptions & { embedder?: string | URL | undefined; role?: "query" | "passage" | undefined } = {},
+  options: RuntimeOptions & {
+    embedder?: string | URL | undefined;
+    role?: "query" | "passage" | undefined;
+    /** That of the role stands before each text. */
+    instructions?: Instructions | undefined;
+  } = {},
 ): Promise<Float32Array[]> {
   checkEmbed(options, "options");
-  const { embedder = "all-MiniLM-L6-v2", role = "passage", models } = options;
+  const { embedder = "all-MiniLM-L6-v2", role = "passage" } = options;
   const list = textsArgument(texts, "texts");
-  const { rows, dims } = await using(options, "embed", [list, role, modelSource(embedder, models)]);
+  const { rows, dims } = await using(options, "embed", [list, role, embedderSource(embedder, options)]);
   return list.map((_, index) => rows.subarray(index * dims, (index + 1) * dims));
 }
 

@@ -17,29 +17,34 @@ const BASES: Record<string, SearchOptions> = {
   "gold-standard": { preset: "gold-standard", group: true },
 };
 
-/** `base[@dims][+prf][+rerank or +colbert]`, where only pipelines with a dense leg take dimensions. */
-const SYNTAX = /^([a-z0-9-]+?)(?:@([1-9][0-9]*))?(\+prf)?(\+rerank|\+colbert)?$/;
+/** `base[:level][@dims][+prf][+parents][+rerank or +colbert]`, where only pipelines with a dense leg take a level and dimensions. */
+const SYNTAX = /^([a-z0-9-]+?)(?::(sentence|chunk|document))?(?:@([1-9][0-9]*))?(\+prf)?(\+parents)?(\+rerank|\+colbert)?$/;
 
-/** Modes that compare no vectors of which a part could do. */
-const WITHOUT_DIMS: (string | undefined)[] = ["sparse", "splade", "colbert"];
+/** Modes that compare no vectors of which a part or a level could do. */
+const WITHOUT_VECTORS: (string | undefined)[] = ["sparse", "splade", "colbert"];
 
 /**
  * Search options of a named pipeline: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in full),
  * `splade`, `two-stage`, `joint`, `colbert`, `hybrid-rrf` or `hybrid-weighted`; `@256` after one with vectors uses their
- * first 256 dimensions; `+prf` rewrites the query by its first answers; `+rerank` lets the cross-encoder read the first
- * `rerankTop` (default 50), `+colbert` compares their token vectors with the query's. `gold-standard` is the preset of that name.
+ * first 256 dimensions, and `:sentence`, `:chunk` or `:document` vectors of that level alone; `+prf` rewrites the query by
+ * its first answers; `+parents` returns what the hits are part of; `+rerank` lets the cross-encoder read the first
+ * `rerankTop` (default 50), `+colbert` compares their token vectors with the query's. `gold-standard` is the preset of
+ * that name.
  */
 export function parsePipeline(name: string, rerankTop = 50): SearchOptions {
-  const [, base = "", dims, prf, rerank] = SYNTAX.exec(name) ?? [];
+  const [, base = "", level, dims, prf, parents, rerank] = SYNTAX.exec(name) ?? [];
   const options = Object.hasOwn(BASES, base) ? BASES[base] : undefined;
-  if (!options || (dims && WITHOUT_DIMS.includes(options.mode))) {
+  if (!options || ((dims || level) && WITHOUT_VECTORS.includes(options.mode))) {
     const known = Object.keys(BASES).join(", ");
-    throw invalid(`unknown pipeline "${name}": known are ${known}, with @<dims> after one with vectors, +prf, and +rerank or +colbert`);
+    const more = "with :<level> and @<dims> after one with vectors, +prf, +parents, and +rerank or +colbert";
+    throw invalid(`unknown pipeline "${name}": known are ${known}, ${more}`);
   }
   return {
     ...options,
+    ...(level && { level: level as NonNullable<SearchOptions["level"]> }),
     ...(dims && { dims: Number(dims) }),
     ...(prf && { expand: { prf: true } }),
+    ...(parents && { parents: true }),
     ...((rerank || options.preset) && { rerank: { ...(rerank === "+colbert" && { with: "colbert" as const }), top: rerankTop } }),
   };
 }

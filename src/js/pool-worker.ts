@@ -9,7 +9,7 @@ import type { PoolMethods, UpkeepJob } from "./protocol.js";
 import { Peer, Transfer, type CallContext, type Handlers } from "./rpc.js";
 import type { DeviceChoice } from "./types.js";
 import { keepUp } from "./upkeep.js";
-import { instantiate, type Compiled, type Instance, type Role, type Wasm, type WasmModel } from "./wasm.js";
+import { instantiate, type Compiled, type Instance, type Reading, type Role, type Wasm, type WasmModel } from "./wasm.js";
 
 export function servePool(port: MessagePort, compiled: Compiled): void {
   new Peer<object>(port, new PoolWorker(compiled));
@@ -37,14 +37,14 @@ class PoolWorker implements Handlers<PoolMethods> {
     this.#models.set(key, model);
   };
 
-  embed = ({ signal }: CallContext, key: string, texts: string[], role: Role) => {
+  embed = ({ signal }: CallContext, key: string, texts: string[], reading: Reading) => {
     const model = this.#model(key);
-    return this.#inTurn(model, signal, () => this.#accelerator.embed(model, texts, role, () => pause(signal)));
+    return this.#inTurn(model, signal, () => this.#accelerator.embed(model, texts, reading, () => pause(signal)));
   };
 
-  embedSpans = ({ signal }: CallContext, key: string, texts: string[], spans: Uint32Array[]) => {
+  embedSpans = ({ signal }: CallContext, key: string, texts: string[], spans: Uint32Array[], reading: Reading) => {
     const model = this.#model(key);
-    return this.#inTurn(model, signal, () => model.embedSpans(texts, spans, () => pause(signal)));
+    return this.#inTurn(model, signal, () => model.embedSpans(texts, spans, reading, () => pause(signal)));
   };
 
   score = ({ signal }: CallContext, key: string, query: string, texts: string[]) => {

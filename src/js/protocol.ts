@@ -3,8 +3,8 @@
 
 import type { Bundle } from "./models.js";
 import type { Slice } from "./slices.js";
-import type { Chunk, ChunkOptions, DeviceChoice, DeviceReport, Document, ListOptions, ListResult, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
-import type { Build, Compiled, Role, SparseQuery } from "./wasm.js";
+import type { Chunk, ChunkOptions, DeviceChoice, DeviceReport, Document, Instructions, ListOptions, ListResult, Meta, RepairReport, SearchResult, Stats, VerifyReport } from "./types.js";
+import type { Build, Compiled, Reading, Role, SparseQuery } from "./wasm.js";
 
 /** A model to load: a name of the catalogue, or the absolute URL of a directory. */
 export interface ModelSource {
@@ -12,6 +12,11 @@ export interface ModelSource {
   /** Absolute URL of the folder in which catalogue names are found, with a slash at its end. */
   base: string;
   cache: boolean;
+}
+
+/** The model of an embedder, with what the caller puts before texts. */
+export interface EmbedderSource extends ModelSource {
+  instructions?: Instructions | undefined;
 }
 
 /** An embedder that runs on the page. */
@@ -33,7 +38,7 @@ export interface Setup extends Runtime {
   name: string;
   /** As the engine takes them. */
   options: object;
-  embedder: ModelSource | CustomEmbedder | undefined;
+  embedder: EmbedderSource | CustomEmbedder | undefined;
   reranker: ModelSource | undefined;
   sparseEncoder: ModelSource | undefined;
   sparseQuery: SparseQuery | undefined;
@@ -75,13 +80,13 @@ export interface EngineMethods {
   compact(): void;
   fit(): void;
   repair(): RepairReport;
-  reembed(embedder: ModelSource | CustomEmbedder): void;
+  reembed(embedder: EmbedderSource | CustomEmbedder): void;
   export(): Blob;
   /** Makes a collection of an exported one. */
   import(name: string, file: Blob): { documents: number };
   close(): void;
   chunk(text: string, options: ChunkOptions, embedder: ModelSource | undefined): Chunk[];
-  embed(texts: string[], role: Role, embedder: ModelSource): { rows: Float32Array; dims: number };
+  embed(texts: string[], role: Role, embedder: EmbedderSource): { rows: Float32Array; dims: number };
   rerank(query: string, texts: string[], reranker: ModelSource): Float32Array;
   selfCheck(texts: string[], model: ModelSource, device: DeviceChoice | undefined): { cosine: number; build: Build };
   metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;
@@ -124,8 +129,8 @@ export interface PoolMethods {
   ready(device: DeviceChoice): void;
   /** Loads a model; `key` names it from then on. */
   load(key: string, bundle: Bundle): void;
-  embed(key: string, texts: string[], role: Role): PoolRows;
-  embedSpans(key: string, texts: string[], spans: Uint32Array[]): PoolRows;
+  embed(key: string, texts: string[], reading: Reading): PoolRows;
+  embedSpans(key: string, texts: string[], spans: Uint32Array[], reading: Reading): PoolRows;
   score(key: string, query: string, texts: string[]): PoolRows;
   weigh(key: string, texts: string[], role: Role): PoolRows;
   encodeTokens(key: string, texts: string[], role: Role): PoolRows;

@@ -73,15 +73,18 @@ export const checkGenerate = isShape({ ...call, onText: isFunction });
 /** The first argument of `reembed`. */
 export const checkEmbedder: Check = isEmbedder;
 
+const isInstructions = isShape({ query: isString, passage: isString, pooled: isBoolean });
+
 export const checkOpen = isShape({
   ...runtime,
   embedder: isEmbedder,
+  instructions: isInstructions,
   reranker: isUrl,
   sparseEncoder: isUrl,
   sparseQuery: isOneOf("model", "tokens"),
   lateEncoder: isUrl,
   vectors: isShape({
-    storage: isOneOf("f32", "f16", "int8"),
+    storage: isOneOf("f32", "f16", "int8", "binary"),
     dims: isPositive,
     metric: isOneOf("cosine", "dot", "euclidean"),
     index: isOneOf("auto", "flat", "hnsw"),
@@ -97,7 +100,7 @@ export const checkCall = isShape(call);
 export const checkCallWithWorker = isShape({ ...call, worker: isFunction });
 export const checkProgress = isShape(progress);
 export const checkImport = isShape({ ...progress, worker: isFunction });
-export const checkReembed = isShape({ ...progress, models: runtime.models });
+export const checkReembed = isShape({ ...progress, models: runtime.models, instructions: isInstructions });
 
 export const checkList = isShape({ ...call, after: isString, limit: isPositive, filter: isPlain });
 
@@ -115,6 +118,11 @@ const isExpansion = isShape({
   decompose: isTexts,
   rewrite: isAny("a function or a string", isFunction, isString),
 });
+
+const isTranslation: Check = (value, path) => {
+  isShape({ by: isFunction, replace: isBoolean })(value, path);
+  isFunction((value as { by?: unknown }).by, `${path}.by`);
+};
 
 const isContext = isShape({
   tokens: isCount,
@@ -140,6 +148,8 @@ export const checkSearch = isShape({
   dims: isPositive,
   binary: isBoolean,
   rescore: isAny("true, false or a count", isBoolean, isCount),
+  language: isString,
+  translate: isAny("a function or { by, replace }", isFunction, isTranslation),
   level: isOneOf("sentence", "chunk", "document"),
   parents: isBoolean,
   vectors: isOneOf("auto", "flat", "hnsw"),
@@ -158,7 +168,12 @@ export const checkSearch = isShape({
 });
 
 export const checkChunk = isShape({ ...runtime, ...chunkFields, embedder: isUrl });
-export const checkEmbed = isShape({ ...runtime, embedder: isUrl, role: isOneOf("query", "passage") });
+export const checkEmbed = isShape({
+  ...runtime,
+  embedder: isUrl,
+  role: isOneOf("query", "passage"),
+  instructions: isInstructions,
+});
 export const checkSelfCheck = isShape({ ...runtime, model: isUrl, texts: isArray });
 export const checkRerank = isShape({ ...runtime, reranker: isUrl });
 export const checkLearn = isShape({ ...progress, queries: isPlain, qrels: isPlain, search: checkSearch });

@@ -37,7 +37,7 @@ async function compared(model: WasmModel, texts: readonly string[], states: Stat
   const reference: ReferenceStates = await loadReference();
   let least = 1;
   for (const text of texts) {
-    const ids = model.tokenIds(text, "passage");
+    const ids = model.tokenIds(text, { role: "passage" });
     const found = await states(ids);
     const expected = reference(model.config(), model, ids);
     const dims = found.length / ids.length;

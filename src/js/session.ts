@@ -4,13 +4,15 @@ import { NearfieldError, toError } from "./errors.js";
 import type { Compute } from "./compute.js";
 import type { HeldModel } from "./held-model.js";
 import { Maintenance, nextId } from "./maintenance.js";
+import { isVerified } from "./models.js";
 import { pause } from "./pace.js";
-import type { CustomEmbedder, HostMethods, ModelSource, SearchRequest, Setup } from "./protocol.js";
+import type { CustomEmbedder, EmbedderSource, HostMethods, SearchRequest, Setup } from "./protocol.js";
 import { fetchPublished } from "./published.js";
 import { checkRoom } from "./room.js";
 import type { CallContext, Peer } from "./rpc.js";
+import { reading } from "./setup.js";
 import { Tabs, type News } from "./tabs.js";
-import type { Document, ListOptions, Meta, ProgressEvent } from "./types.js";
+import type { Document, Instructions, ListOptions, Meta, ProgressEvent, Stats } from "./types.js";
 import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
 import { alone, PATIENCE, Writer, type Turn } from "./writer.js";
 
@@ -40,6 +42,10 @@ interface Running {
 interface Model {
   info?: CustomEmbedder | undefined;
   held?: HeldModel | undefined;
+  /** What the caller puts before texts, for a model that is held. */
+  instructions?: Instructions | undefined;
+  /** Whether these very weights were tested. */
+  verified?: boolean | undefined;
   tokenizer?: string | undefined;
 }
 
@@ -62,6 +68,7 @@ interface Manner {
 export class Session {
   readonly storage: Setup["storage"];
   #setup: Setup;
+  #wasm: Wasm;
   #compute: Compute;
   #host: Peer<HostMethods>;
   #engine!: WasmEngine;
@@ -81,9 +88,10 @@ export class Session {
   #looked = performance.now();
   #warmUp: ReturnType<typeof setTimeout> | undefined;
 
-  private constructor(setup: Setup, storage: Setup["storage"], compute: Compute, host: Peer<HostMethods>) {
+  private constructor(setup: Setup, storage: Setup["storage"], wasm: Wasm, compute: Compute, host: Peer<HostMethods>) {
     this.storage = storage;
     this.#setup = setup;
+    this.#wasm = wasm;
     this.#compute = compute;
     this.#host = host;
     this.#writer = new Writer(setup.name);
@@ -98,7 +106,7 @@ export class Session {
     context: CallContext,
   ): Promise<Session> {
     const storage = setup.storage !== "indexeddb" || (await hasIndexedDb()) ? setup.storage : "memory";
-    const session = new Session(setup, storage, compute, host);
+    const session = new Session(setup, storage, wasm, compute, host);
     session.#model = await session.#prepare(context, setup.embedder);
     const { info, held, tokenizer } = session.#model;
     const sparse = await session.#prepareSparse(context);
@@ -118,8 +126,9 @@ export class Session {
     return session;
   }
 
-  get embedder(): CustomEmbedder | undefined {
-    return this.#model.info;
+  get embedder(): Stats["embedder"] {
+    const { info, verified = false } = this.#model;
+    return info && { ...info, verified };
   }
 
   add = (context: CallContext, documents: Document[]) =>
@@ -176,7 +185,7 @@ export class Session {
   }
 
   /** One part after the other, each in a turn of its own, so that others can write meanwhile. */
-  async reembed(context: CallContext, wanted: ModelSource | CustomEmbedder): Promise<void> {
+  async reembed(context: CallContext, wanted: EmbedderSource | CustomEmbedder): Promise<void> {
     requireFull(this.#engine.reembed, "reembed");
     const model = await this.#prepare(context, wanted);
     const { info, tokenizer } = model;
@@ -234,8 +243,12 @@ export class Session {
     if (!("model" in wanted)) return { info: wanted };
     const held = this.#compute.hold(wanted);
     const { info, tokenizer } = await held.bundle(context.signal, context.progress);
-    const { name, digest, dims, maxTokens, matryoshka = false } = info;
-    return { info: { name, digest, dims, maxTokens, matryoshka }, held, tokenizer };
+    const { name, dims, maxTokens, matryoshka = false } = info;
+    const { instructions } = wanted;
+    // Passages that are read in another way have other vectors.
+    const digest = this.#wasm.readingDigest(info.digest, reading(instructions, "passage"));
+    const verified = isVerified(this.#wasm, info);
+    return { info: { name, digest, dims, maxTokens, matryoshka }, held, instructions, verified, tokenizer };
   }
 
   async #prepareSparse({ signal, progress }: CallContext) {
@@ -381,7 +394,8 @@ export class Session {
 
   async #embedSpans({ context, model }: Running, texts: string[], spans: Uint32Array[]): Promise<Float32Array> {
     if (!model.held) throw new NearfieldError("Unsupported", "chunk.late: an own embedder shows no states of tokens");
-    return this.#compute.embedSpans(model.held, texts, spans, context.signal, context.progress);
+    const passage = reading(model.instructions, "passage");
+    return this.#compute.embedSpans(model.held, texts, spans, passage, context.signal, context.progress);
   }
 
   async #embed(running: Running, texts: string[], role: Role): Promise<Float32Array> {
@@ -392,7 +406,7 @@ export class Session {
       const { last } = running;
       if (role === "passage" && last) this.#progress(running, last, { done, total: texts.length });
     };
-    if (model.held) return this.#compute.embed(model.held, texts, role, signal, progress, embedded);
+    if (model.held) return this.#compute.embed(model.held, texts, reading(model.instructions, role), signal, progress, embedded);
     const rows = new Float32Array(texts.length * (model.info?.dims ?? 0));
     for (let at = 0; at < texts.length; at += OWN_BATCH) {
       const some = texts.slice(at, at + OWN_BATCH);

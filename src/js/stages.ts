@@ -7,9 +7,10 @@ const FIRST = 10;
 /** The engine's default for `rerank.top`. */
 const TOP = 50;
 
+/** Other queries, written or translated, come with the second stage: the first is to be there at once. */
 export function planStages({ rerank, context, ...all }: SearchOptions): { stage: SearchStage["stage"]; options: SearchOptions }[] {
   const stages: ReturnType<typeof planStages> = [];
-  const { expand, ...options } = all;
+  const { expand, translate, ...options } = all;
   if (options.mode === "hybrid") stages.push({ stage: "sparse", options: { ...options, mode: "sparse", dims: undefined } });
   const alone = options.mode === "sparse" || options.mode === "splade";
   stages.push({ stage: alone ? "sparse" : "fused", options: all });

@@ -15,6 +15,11 @@ export interface Document {
   url?: string | undefined;
   /** At most 64 KiB as JSON. */
   meta?: Meta | undefined;
+  /**
+   * ISO 639-1 code of its language, for stemming and stop words. Default: the collection's `language`; where that is
+   * "auto", the one that is recognised. Stored where it is not the collection's.
+   */
+  language?: string | undefined;
   /** How this document is cut. Default: `chunk.strategy` of the collection. Not stored. */
   strategy?: ChunkOptions["strategy"];
 }
@@ -66,6 +71,23 @@ export interface Embedder {
     role: "query" | "passage",
     signal: AbortSignal,
   ): Promise<Float32Array | ArrayLike<number>[]> | Float32Array | ArrayLike<number>[];
+}
+
+/**
+ * What stands before texts when the embedder reads them, in place of the prefixes that the model's files state: for
+ * models that were trained with their task in words, as "Represent the question for retrieving supporting documents: ".
+ * Not for an embedder of your own, and not for models without an encoder. Tokens count towards the model's maximum.
+ */
+export interface Instructions {
+  /** Before each query. May be another each time the collection is opened. */
+  query?: string | undefined;
+  /** Before each passage. Vectors of one instruction do not mix with those of another: changing it takes `reembed`. */
+  passage?: string | undefined;
+  /**
+   * False: the tokens of what stands before a text are read, and left out of the mean that becomes its vector, as
+   * INSTRUCTOR does. Fixed for a collection as `passage` is. Default: as the model's files say, or true.
+   */
+  pooled?: boolean | undefined;
 }
 
 export interface ModelsOptions {
@@ -136,8 +158,13 @@ export interface LevelOptions extends ChunkOptions {
 }
 
 export interface VectorOptions {
-  /** How vectors are kept. Default "int8": a quarter of "f32", with the same ranking to within noise. */
-  storage?: "f32" | "f16" | "int8" | undefined;
+  /**
+   * How vectors are kept. Default "int8": a quarter of "f32", with the same ranking to within noise. "binary": one bit a
+   * dimension and nothing else, an eighth of "int8"; queries stay whole, and the ranking is rougher for good: there is
+   * nothing to compare in full afterwards, and nothing to rotate. To read less and lose next to nothing, keep "int8"
+   * and search with `binary: true`.
+   */
+  storage?: "f32" | "f16" | "int8" | "binary" | undefined;
   /** Keep only the first so many dimensions. Default: all. */
   dims?: number | undefined;
   /** Default "cosine". */
@@ -162,6 +189,8 @@ export interface VectorOptions {
 export interface OpenOptions extends RuntimeOptions {
   /** Catalogue name, URL of a model directory, or an object with an `embed` function. Without: lexical search only. */
   embedder?: string | URL | Embedder | undefined;
+  /** Puts a task in words before what the embedder reads. Default: the prefixes that the model's files state. */
+  instructions?: Instructions | undefined;
   /** Catalogue name or URL of a cross-encoder. Loaded at its first use. */
   reranker?: string | URL | undefined;
   /**
@@ -182,7 +211,12 @@ export interface OpenOptions extends RuntimeOptions {
   lateEncoder?: string | URL | undefined;
   vectors?: VectorOptions | undefined;
   chunk?: LevelOptions | undefined;
-  /** ISO 639-1 code of the documents' language for stemming and stop words, or "none". Default "en". */
+  /**
+   * ISO 639-1 code of the documents' language for stemming and stop words, or "none". "auto": each document's own, as it
+   * states (`Document.language`) or as it is recognised by its script, function words and letters; what tells nothing
+   * counts as English. Recognised are the languages that have an analyser: ar, da, de, el, en, es, fi, fr, hu, it, ja,
+   * ko, nl, no, pt, ro, ru, sv, ta, th, tr and zh. Default "en".
+   */
   language?: string | undefined;
   /** "indexeddb" is the default; "memory" keeps nothing after `close`. Without IndexedDB (private windows), memory is used and `stats().storage` says so. */
   storage?: "indexeddb" | "memory" | undefined;
@@ -213,6 +247,15 @@ export type Filter = {
  * {@link builtInGenerator} and {@link localGenerator}.
  */
 export type Generate = (prompt: string, options?: { signal?: AbortSignal | undefined }) => Promise<string> | string;
+
+/**
+ * Puts a query into the language of the collection, or into each of its languages: a service, a model, or anything of
+ * the caller's.
+ */
+export type Translate = (
+  query: string,
+  options?: { signal?: AbortSignal | undefined },
+) => Promise<string | string[]> | string | string[];
 
 /**
  * More to search for than the query says. Each part costs time and helps some collections and harms others: measure it
@@ -318,6 +361,17 @@ export interface SearchOptions extends ProgressOptions {
    * times `depth`. Default: false after `dims`, true after `binary`.
    */
   rescore?: boolean | number | undefined;
+  /**
+   * Language of the query's words, for stemming and stop words. Default: the collection's. Where it has documents in
+   * several: the one that is recognised if that is certain, else all of them.
+   */
+  language?: string | undefined;
+  /**
+   * Searches for what this makes of the query too, and fuses the answers by reciprocal ranks: documents are found by
+   * words of a language in which nobody asked. With `replace`, in place of the query, which then is highlighted and
+   * reranked as translated; of several translations the first replaces it. Its time is `timings.translate`.
+   */
+  translate?: Translate | { by: Translate; replace?: boolean | undefined } | undefined;
   /**
    * What vectors are compared: of sentences (where `chunk.sentences` made them), of chunks, or of documents, which are
    * the means of their chunks' and come as their best chunk. Default: sentences and chunks, whichever is nearer.
@@ -439,7 +493,7 @@ export interface Chunk {
 
 export interface ModelInfo {
   name: string;
-  /** SHA-256 in hex. Equal digests: comparable vectors. */
+  /** SHA-256 of the quantised weights in hex. Equal digests: comparable vectors. */
   digest: string;
   kind: "bi-encoder" | "cross-encoder" | "late" | "sparse" | "static";
   /** Length of a vector; of a late-interaction model, of a token's. */
@@ -476,7 +530,20 @@ export interface Stats {
   device: DeviceReport;
   /** Pool workers that may run, and that run now. */
   workers: { max: number; running: number };
-  embedder: { name: string; digest: string; dims: number; maxTokens: number } | undefined;
+  embedder:
+    | {
+        name: string;
+        /** Equal digests: comparable vectors. Of the weights, and of the `instructions` for passages where there are any. */
+        digest: string;
+        dims: number;
+        maxTokens: number;
+        /**
+         * True for the weights of the catalogue, which were tested as they are. False for all others: their family was
+         * tested on a small checkpoint with random numbers at most, so compare a few vectors with those of a reference.
+         */
+        verified: boolean;
+      }
+    | undefined;
   /** The models of further representations that the collection holds. */
   encoders: { splade?: { name: string; digest: string }; colbert?: { name: string; digest: string } };
   /**

@@ -91,16 +91,16 @@ export function textsArgument(value: unknown, path: string): string[] {
   return value.map((text, index) => textArgument(text, `${path}[${index}]`));
 }
 
-const DOCUMENT_FIELDS = ["id", "text", "title", "url", "meta", "strategy"];
+const DOCUMENT_FIELDS = ["id", "text", "title", "url", "meta", "language", "strategy"];
 
 /** A document as it is sent to the engine: its known fields, with well-formed strings. */
 export function documentArgument(value: unknown, path: string): Document {
-  if (!isObject(value)) throw wrong(path, value, "a document { id, text, title?, url?, meta?, strategy? }");
+  if (!isObject(value)) throw wrong(path, value, "a document { id, text, title?, url?, meta?, language?, strategy? }");
   for (const key of Object.keys(value)) {
     if (DOCUMENT_FIELDS.includes(key)) continue;
     throw invalid(`${path} has a field "${key}": fields of your own go into meta`);
   }
-  const { id, text, title, url, meta, strategy } = value;
+  const { id, text, title, url, meta, language, strategy } = value;
   if (id === "") throw invalid(`${path}.id is empty`);
   if (strategy !== undefined) isStrategy(strategy, `${path}.strategy`);
   return {
@@ -109,6 +109,7 @@ export function documentArgument(value: unknown, path: string): Document {
     ...(title !== undefined && { title: textArgument(title, `${path}.title`) }),
     ...(url !== undefined && { url: textArgument(url, `${path}.url`) }),
     ...(meta !== undefined && { meta: metaArgument(meta, `${path}.meta`) as Document["meta"] }),
+    ...(language !== undefined && { language: textArgument(language, `${path}.language`) }),
     ...(strategy !== undefined && { strategy: strategy as Document["strategy"] }),
   };
 }

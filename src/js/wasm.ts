@@ -10,11 +10,21 @@ export type Pause = () => Promise<void> | undefined;
 
 export type Role = "query" | "passage";
 
+/** How texts are read: on which side of retrieval, and what the caller puts before them in place of the model's prefix. */
+export interface Reading {
+  role: Role;
+  instruction?: string | undefined;
+  /** Whether what stands before a text counts in its mean; as the model's files say where it is not given. */
+  pooled?: boolean | undefined;
+}
+
 /** Where the weights of a query's terms come from. */
 export type SparseQuery = "model" | "tokens";
 
 /** Files beside the weights, and the weights in pieces as they arrive. */
 export interface WasmModelLoader {
+  /** Takes the file of the dense head, where it is one of its own: before all others. */
+  addDense(file: Uint8Array): void;
   /** Takes the next bytes of model.safetensors; returns the next bytes of the quantised copy. */
   push(bytes: Uint8Array): Uint8Array;
   finish(): WasmModel;
@@ -24,9 +34,9 @@ export interface WasmModelLoader {
 export interface WasmModel {
   info(): ModelInfo;
   /** Rows of `info().dims` numbers, joined. */
-  embed(texts: string[], role: Role, pause: Pause): Promise<Float32Array>;
+  embed(texts: string[], reading: Reading, pause: Pause): Promise<Float32Array>;
   /** Rows for parts of texts that are read whole: of each text, start and end of each part in bytes. */
-  embedSpans(texts: string[], spans: Uint32Array[], pause: Pause): Promise<Float32Array>;
+  embedSpans(texts: string[], spans: Uint32Array[], reading: Reading, pause: Pause): Promise<Float32Array>;
   score(query: string, passages: string[], pause: Pause): Promise<Float32Array>;
   /** Rows of `2 * info().maxTerms` numbers: token id and weight in turn, weight 0 after the last. */
   weigh(texts: string[], role: Role, query: SparseQuery | undefined, pause: Pause): Promise<Float32Array>;
@@ -40,7 +50,9 @@ export interface WasmModel {
   readout(): object | undefined;
   /** Sums of the embeddings of sequences of tokens, end to end; `types` is empty (all 0) or as long as `ids`. */
   lookUp(ids: Uint32Array, types: Uint32Array, lengths: Uint32Array): Float32Array;
-  tokenIds(text: string, role: Role): Uint32Array;
+  tokenIds(text: string, reading: Reading): Uint32Array;
+  /** Tokens at the beginning of each text that its mean leaves out. */
+  unpooled(reading: Reading): number;
   /** Token ids of a query and a passage together, and behind them as many token types. */
   pairTokens(query: string, passage: string): Uint32Array;
   /** Hidden states of token ids, `[ids, dims]`. */
@@ -116,6 +128,8 @@ export interface Wasm {
   Importer: { open(name: string): Promise<WasmImporter> };
   /** Models that can be named without a URL, and the digest that each must have. */
   catalogue(): { name: string; digest: string }[];
+  /** What names the vectors of passages that a model, by its digest, reads so. */
+  readingDigest(digest: string, reading: Reading): string;
   buildGraph(job: Uint8Array): Uint8Array;
   chunk(text: string, options: object, tokenizer?: string): Chunk[];
   metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;

@@ -282,6 +282,8 @@ impl Known {
             max_tokens: self.max_tokens,
             query_prefix: self.query_prefix.to_string(),
             passage_prefix: self.passage_prefix.to_string(),
+            pool_prefix: true,
+            dense: None,
             matryoshka: false,
         }
     }

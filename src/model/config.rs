@@ -5,13 +5,43 @@
 
 pub use super::bert::{BertConfig, Pooling};
 use super::catalogue;
-use super::hub::{self, Extras};
+use super::hub::{self, Extras, Modules};
 use super::late::Late;
 use super::tokenizer::Tokenizer;
 use crate::error::{Error, Result};
 use crate::limits;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+/// A linear layer between pooling and normalisation ("Dense" of sentence-transformers), from the width of the encoder
+/// to that of the vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DenseHead {
+    /// Length of a vector.
+    pub outputs: usize,
+    pub bias: bool,
+    pub activation: Activation,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Activation {
+    Identity,
+    Tanh,
+}
+
+impl DenseHead {
+    fn check(&self) -> Result<()> {
+        match self.outputs {
+            1..=limits::MODEL_HIDDEN => Ok(()),
+            outputs => {
+                let cap = limits::MODEL_HIDDEN;
+                Err(Error::limit(format!("a dense head of {outputs} outputs, must be 1 to {cap}")))
+            }
+        }
+    }
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelKind {
@@ -58,6 +88,10 @@ pub struct ModelCard {
     /// Put before every query, and before every passage.
     pub query_prefix: String,
     pub passage_prefix: String,
+    /// Whether the tokens of a prefix count in the mean of a text's states.
+    pub pool_prefix: bool,
+    /// Of bi-encoders only.
+    pub dense: Option<DenseHead>,
     /// Whether prefixes of its vectors are vectors (Kusupati et al. 2022).
     pub matryoshka: bool,
 }
@@ -87,6 +121,10 @@ struct Usage {
     query_prefix: String,
     #[serde(default)]
     passage_prefix: String,
+    #[serde(default = "yes", skip_serializing_if = "Clone::clone")]
+    pool_prefix: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dense: Option<DenseHead>,
     #[serde(default)]
     digest: String,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -101,6 +139,10 @@ enum UsageKind {
     Static,
     Sparse,
     Late,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Terms of a passage that are kept, the heaviest, where the model's files do not say.
@@ -141,6 +183,12 @@ impl ModelCard {
         if let ModelKind::Late(late) = card.kind {
             late.check(&card)?;
         }
+        if let Some(dense) = card.dense {
+            if !matches!(card.kind, ModelKind::BiEncoder { .. }) {
+                return Err(Error::corrupt("config.json: a dense head on what is no bi-encoder"));
+            }
+            dense.check()?;
+        }
         if card.max_tokens < 3 || card.max_tokens > card.bert.max_positions {
             let positions = card.bert.max_positions;
             let found = card.max_tokens;
@@ -173,11 +221,22 @@ impl ModelCard {
                 markers: usage.markers.unwrap_or(Late::USUAL.markers),
             }),
         };
-        let Usage { name, digest, max_tokens, query_prefix, passage_prefix, matryoshka, .. } = usage;
-        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
+        Ok(ModelCard {
+            name: usage.name,
+            digest: usage.digest,
+            bert,
+            kind,
+            max_tokens: usage.max_tokens,
+            query_prefix: usage.query_prefix,
+            passage_prefix: usage.passage_prefix,
+            pool_prefix: usage.pool_prefix,
+            dense: usage.dense,
+            matryoshka: usage.matryoshka,
+        })
     }
 
     fn from_hub(name: &str, head: Head, json: &Value, bert: BertConfig, extras: &Extras) -> Result<ModelCard> {
+        let mut modules = Modules::default();
         let kind = match head {
             Head::Classifier => {
                 one_logit(json)?;
@@ -187,7 +246,10 @@ impl ModelCard {
                 let normalize = json.get("normalize").and_then(Value::as_bool).unwrap_or(false);
                 ModelKind::Static { normalize }
             }
-            Head::None => hub::pooling(extras)?,
+            Head::None => {
+                modules = Modules::read(&bert, extras)?;
+                ModelKind::BiEncoder { pooling: modules.pooling, normalize: modules.normalize }
+            }
             Head::Vocabulary => ModelKind::Sparse { query: QuerySide::Model, max_terms: MAX_TERMS },
             Head::Tokens => ModelKind::Late(hub::late(extras)?),
         };
@@ -199,9 +261,23 @@ impl ModelCard {
             ModelKind::BiEncoder { .. } => hub::prompts(name, extras)?,
             _ => Default::default(),
         };
-        let (name, digest) = (name.to_string(), String::new());
-        let matryoshka = hub::matryoshka(json, extras)?;
-        Ok(ModelCard { name, digest, bert, kind, max_tokens, query_prefix, passage_prefix, matryoshka })
+        Ok(ModelCard {
+            name: name.to_string(),
+            digest: String::new(),
+            bert,
+            kind,
+            max_tokens,
+            query_prefix,
+            passage_prefix,
+            pool_prefix: modules.pool_prefix,
+            dense: modules.dense,
+            matryoshka: hub::matryoshka(json, extras)?,
+        })
+    }
+
+    /// Length of a vector.
+    pub fn dims(&self) -> usize {
+        self.dense.map_or(self.bert.hidden, |dense| dense.outputs)
     }
 
     /// Completes the card by what the vocabulary says: the files of model2vec do not state its size.
@@ -242,6 +318,8 @@ impl ModelCard {
             max_tokens: self.max_tokens,
             query_prefix: self.query_prefix.clone(),
             passage_prefix: self.passage_prefix.clone(),
+            pool_prefix: self.pool_prefix,
+            dense: self.dense,
             digest: self.digest.clone(),
             matryoshka: self.matryoshka,
         };
@@ -352,6 +430,9 @@ enum Head {
 const SUPPORTED: &str = "BertModel (bi-encoder), StaticModel (model2vec), BertForSequenceClassification with one \
      label (cross-encoder), BertForMaskedLM (learned sparse) and HF_ColBERT (late interaction)";
 
+const NO_T5: &str = "a T5 encoder, as INSTRUCTOR and Sentence-T5 have it; supported are encoders of BERT's \
+     architecture, which take task instructions too: see the option `instructions`";
+
 /// Tokens of a text that a table without positions reads, as many as model2vec does.
 const STATIC_TOKENS: usize = 512;
 
@@ -388,6 +469,9 @@ fn architecture(json: &Value) -> Result<Head> {
             _ => Ok(Head::Vocabulary),
         },
         (["HF_ColBERT"], "bert") => Ok(Head::Tokens),
+        (["T5EncoderModel" | "T5Model" | "T5ForConditionalGeneration"], _) | ([], "t5") => {
+            Err(Error::unsupported(NO_T5))
+        }
         ([], family) => Err(Error::unsupported(format!("model_type {family:?}; supported are {SUPPORTED}"))),
         (names, _) => {
             let names = names.join(", ");
@@ -414,7 +498,7 @@ pub(super) fn parse(path: &str, text: &str) -> Result<Value> {
 }
 
 /// A size of 1 to `cap`.
-fn size(json: &Value, key: &str, cap: usize) -> Result<usize> {
+pub(super) fn size(json: &Value, key: &str, cap: usize) -> Result<usize> {
     let Some(value) = json.get(key).and_then(Value::as_u64) else {
         return Err(Error::corrupt(format!("config.json: {key:?} is missing or no whole number")));
     };

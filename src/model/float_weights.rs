@@ -36,7 +36,8 @@ mod quantised {
     use crate::error::{Error, Result};
     use crate::kernel::{padded, Norm, Packed};
     use crate::model::encoder::Encoder;
-    use crate::model::head::{Classifier, Head};
+    use crate::model::head::{Classifier, Head, Pool};
+    use crate::model::layout::{DENSE_BIAS, DENSE_WEIGHT};
     use std::ops::Range;
 
     /// Where the encoder has a tensor.
@@ -104,7 +105,7 @@ mod quantised {
         }
     }
 
-    /// An encoder's weights with those of its classifier.
+    /// An encoder's weights with those of its dense head or classifier.
     pub struct WithHead<'a> {
         pub encoder: &'a Encoder,
         pub head: &'a Head,
@@ -125,6 +126,8 @@ mod quantised {
     impl FloatWeights for WithHead<'_> {
         fn tensor(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
             match (self.head, self.pooler(), name) {
+                (Head::Pool(Pool { dense: Some(dense), .. }), _, DENSE_WEIGHT) => Ok(dense.weight.clone()),
+                (Head::Pool(Pool { dense: Some(dense), .. }), _, DENSE_BIAS) => Ok(dense.bias.clone()),
                 (_, Some(pooler), "pooler.dense.weight") => Ok(pooler.numbers("weight")),
                 (_, Some(pooler), "pooler.dense.bias") => Ok(pooler.numbers("bias")),
                 (Head::Classify(head), _, "classifier.weight") => Ok(head.weight.clone()),

@@ -1,12 +1,13 @@
-//! What stands on top of the encoder: pooling for bi-encoders, pooler and classifier for cross-encoders; those of
-//! learned sparse and late-interaction models have files of their own.
+//! What stands on top of the encoder: pooling and perhaps a dense layer for bi-encoders, pooler and classifier for
+//! cross-encoders; those of learned sparse and late-interaction models have files of their own.
 
 use crate::error::{Error, Result};
-use crate::kernel::{self, padded, Activations, Combine, Packed};
-use crate::model::config::{BertConfig, ModelKind, Pooling};
+use crate::kernel::{self, dot_f32, padded, Activations, Combine, Packed};
+use crate::model::config::{Activation, DenseHead, ModelCard, ModelKind, Pooling};
 use crate::model::encoder::Scratch;
 use crate::model::late::LateHead;
 use crate::model::layers::Dense;
+use crate::model::layout::{DENSE_BIAS, DENSE_WEIGHT};
 use crate::model::sparse::SparseHead;
 use crate::model::table::Table;
 use crate::model::tokenizer::Tokenizer;
@@ -14,10 +15,7 @@ use crate::model::weights::Weights;
 use std::ops::Range;
 
 pub enum Head {
-    Pool {
-        pooling: Pooling,
-        normalize: bool,
-    },
+    Pool(Pool),
     Classify(Classifier),
     /// The mean of rows of the word table.
     Rows {
@@ -25,6 +23,22 @@ pub enum Head {
     },
     Sparse(Box<SparseHead>),
     Late(Box<LateHead>),
+}
+
+/// From the states of a text to its vector: pooling, the dense layer where there is one, and length 1 if asked for.
+pub struct Pool {
+    pub pooling: Pooling,
+    pub normalize: bool,
+    pub dense: Option<Projection>,
+}
+
+/// A linear layer in f32: one product a text is little beside the encoder.
+pub struct Projection {
+    /// `[outputs, inputs]`.
+    pub weight: Vec<f32>,
+    /// One for each output; zeros where the model has none.
+    pub bias: Vec<f32>,
+    pub activation: Activation,
 }
 
 /// BERT's pooler, `tanh(W x + b)` of the first token's state, and a linear layer to one logit.
@@ -36,16 +50,13 @@ pub struct Classifier {
 
 impl Head {
     /// `words`: the word embeddings, which the encoder has taken already.
-    pub fn new(
-        kind: ModelKind,
-        config: &BertConfig,
-        weights: &mut Weights,
-        words: &Table,
-        tokenizer: &Tokenizer,
-    ) -> Result<Head> {
-        let hidden = config.hidden;
-        match kind {
-            ModelKind::BiEncoder { pooling, normalize } => Ok(Head::Pool { pooling, normalize }),
+    pub fn new(card: &ModelCard, weights: &mut Weights, words: &Table, tokenizer: &Tokenizer) -> Result<Head> {
+        let hidden = card.bert.hidden;
+        match card.kind {
+            ModelKind::BiEncoder { pooling, normalize } => {
+                let dense = card.dense.map(|dense| Projection::take(dense, hidden, weights)).transpose()?;
+                Ok(Head::Pool(Pool { pooling, normalize, dense }))
+            }
             ModelKind::Static { normalize } => Ok(Head::Rows { normalize }),
             ModelKind::CrossEncoder => {
                 let pooler = Dense::take(weights, "pooler.dense", hidden, hidden)?;
@@ -54,15 +65,16 @@ impl Head {
                 Ok(Head::Classify(Classifier { pooler: Packed::new(&[pooler.linear()]), weight, bias }))
             }
             ModelKind::Sparse { query, max_terms } => {
-                Ok(Head::Sparse(Box::new(SparseHead::take((query, max_terms), config, weights, words)?)))
+                Ok(Head::Sparse(Box::new(SparseHead::take((query, max_terms), &card.bert, weights, words)?)))
             }
-            ModelKind::Late(late) => Ok(Head::Late(Box::new(LateHead::take(late, config, weights, tokenizer)?))),
+            ModelKind::Late(late) => Ok(Head::Late(Box::new(LateHead::take(late, &card.bert, weights, tokenizer)?))),
         }
     }
 
     pub fn memory_bytes(&self) -> usize {
         match self {
-            Head::Pool { .. } | Head::Rows { .. } => 0,
+            Head::Pool(pool) => pool.dense.as_ref().map_or(0, Projection::memory_bytes),
+            Head::Rows { .. } => 0,
             Head::Sparse(head) => head.memory_bytes(),
             Head::Late(head) => head.memory_bytes(),
             Head::Classify(head) => head.pooler.memory_bytes() + head.weight.len() * size_of::<f32>(),
@@ -70,8 +82,62 @@ impl Head {
     }
 }
 
-/// The vector of one sequence, written to `out` (hidden size long).
-pub fn pool(pooling: Pooling, normalize: bool, states: &Scratch, tokens: Range<usize>, out: &mut [f32]) {
+impl Pool {
+    /// The vector of one sequence, written to `out` (as long as the model's vectors). `pooling` may be another than the
+    /// model's, for parts of a text.
+    pub fn vector(
+        &self,
+        pooling: Pooling,
+        states: &Scratch,
+        tokens: Range<usize>,
+        scratch: &mut PoolerScratch,
+        out: &mut [f32],
+    ) {
+        match &self.dense {
+            None => pool(pooling, states, tokens, out),
+            Some(dense) => {
+                scratch.pooled.resize(dense.inputs(), 0.0);
+                pool(pooling, states, tokens, &mut scratch.pooled);
+                dense.apply(&scratch.pooled, out);
+            }
+        }
+        if self.normalize {
+            normalise(out);
+        }
+    }
+}
+
+impl Projection {
+    fn take(head: DenseHead, inputs: usize, weights: &mut Weights) -> Result<Projection> {
+        let DenseHead { outputs, bias, activation } = head;
+        let weight = weights.take_floats(DENSE_WEIGHT, &[outputs, inputs])?;
+        let bias = match bias {
+            true => weights.take_vector(DENSE_BIAS, outputs)?,
+            false => vec![0.0; outputs],
+        };
+        Ok(Projection { weight, bias, activation })
+    }
+
+    fn inputs(&self) -> usize {
+        self.weight.len() / self.bias.len()
+    }
+
+    fn apply(&self, input: &[f32], out: &mut [f32]) {
+        for ((row, bias), out) in self.weight.chunks_exact(self.inputs()).zip(&self.bias).zip(out) {
+            let sum = dot_f32(row, input) + bias;
+            *out = match self.activation {
+                Activation::Identity => sum,
+                Activation::Tanh => sum.tanh(),
+            };
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        (self.weight.len() + self.bias.len()) * size_of::<f32>()
+    }
+}
+
+fn pool(pooling: Pooling, states: &Scratch, tokens: Range<usize>, out: &mut [f32]) {
     match pooling {
         Pooling::Cls => out.copy_from_slice(&states.hidden(tokens.start)[..out.len()]),
         Pooling::Last => out.copy_from_slice(&states.hidden(tokens.end - 1)[..out.len()]),
@@ -86,9 +152,6 @@ pub fn pool(pooling: Pooling, normalize: bool, states: &Scratch, tokens: Range<u
             out.iter_mut().for_each(|x| *x *= share);
         }
     }
-    if normalize {
-        normalise(out);
-    }
 }
 
 /// Divides a vector by its L2 norm.
@@ -100,7 +163,7 @@ pub fn normalise(vector: &mut [f32]) {
     }
 }
 
-/// Buffers of the classifier.
+/// Buffers of the heads.
 #[derive(Debug, Default)]
 pub struct PoolerScratch {
     first: Activations,

@@ -65,8 +65,12 @@ pub(super) fn scale_name(matrix: &str) -> String {
     format!("{matrix}_scale")
 }
 
-/// Reads a source header (without its length prefix) and checks it against the tensors that the model needs.
-pub(super) fn plan(header: &[u8], expected: &[Expected]) -> Result<Plan> {
+/// Tensors in f32, each with its shape, by name.
+pub(super) type Floats = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// Reads a source header (without its length prefix) and checks it against the tensors that the model needs. `beside`
+/// came from elsewhere and is written with the others.
+pub(super) fn plan(header: &[u8], expected: &[Expected], beside: &Floats) -> Result<Plan> {
     let metadata: Metadata =
         serde_json::from_slice(header).map_err(|e| Error::corrupt("the header of the weights").with_source(e))?;
     let mut pieces = Vec::new();
@@ -81,7 +85,7 @@ pub(super) fn plan(header: &[u8], expected: &[Expected]) -> Result<Plan> {
         }
     }
     complete(&mut pieces, expected)?;
-    let output = output_header(&pieces)?;
+    let output = output_header(&pieces, beside)?;
     Ok(Plan { pieces, output, data_bytes: metadata.data_len() })
 }
 
@@ -157,9 +161,10 @@ fn complete(pieces: &mut [Piece], expected: &[Expected]) -> Result<()> {
     Ok(())
 }
 
-fn output_header(pieces: &[Piece]) -> Result<Vec<u8>> {
+fn output_header(pieces: &[Piece], beside: &Floats) -> Result<Vec<u8>> {
     let mut matrices: Vec<(String, Dtype, &[usize])> = Vec::new();
-    let mut floats: BTreeMap<String, &[usize]> = BTreeMap::new();
+    let mut floats: BTreeMap<String, &[usize]> =
+        beside.iter().map(|(name, (shape, _))| (name.clone(), shape.as_slice())).collect();
     for piece in pieces {
         match piece.action {
             Action::Skip => {}

@@ -1,38 +1,98 @@
 //! How a model from a hub is used, as the files say that sentence-transformers writes beside `config.json`.
 
-use super::config::{parse, BertConfig, ModelKind, Pooling};
+use super::config::{parse, size, Activation, BertConfig, DenseHead, Pooling};
 use super::late::Late;
 use crate::error::{Error, Result};
+use crate::limits;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Files beside `config.json`, by their path in the model's directory: `modules.json`, `1_Pooling/config.json` (or
-/// the pooling directory that `modules.json` names), `sentence_bert_config.json`, `config_sentence_transformers.json`,
-/// `tokenizer_config.json`, and `artifact.metadata` of late-interaction models. Each may be missing.
+/// Files beside `config.json`, by their path in the model's directory: `modules.json`, `config.json` of the directories
+/// that it names for pooling and dense head (`1_Pooling`, `2_Dense`), `sentence_bert_config.json`,
+/// `config_sentence_transformers.json`, `tokenizer_config.json`, and `artifact.metadata` of late-interaction models. Each
+/// may be missing.
 pub type Extras = BTreeMap<String, String>;
 
-/// Pooling and normalisation as `modules.json` lists them; without it the mean, not normalised, as
-/// sentence-transformers does for a plain encoder.
-pub(super) fn pooling(extras: &Extras) -> Result<ModelKind> {
-    let Some(modules) = extra(extras, "modules.json")? else {
-        let pooling = pooling_mode(extras, "1_Pooling/config.json")?;
-        return Ok(ModelKind::BiEncoder { pooling, normalize: false });
-    };
-    let (mut pooling, mut normalize) = (Pooling::Mean, false);
-    for module in modules.as_array().into_iter().flatten() {
-        let field = |key| module.get(key).and_then(Value::as_str).unwrap_or_default();
-        // "sentence_transformers.models.Pooling", or a longer path in newer files.
-        match field("type").rsplit('.').next().unwrap_or_default() {
-            "Transformer" => {}
-            "Pooling" => pooling = pooling_mode(extras, &format!("{}/config.json", field("path")))?,
-            "Normalize" => normalize = true,
-            other => {
-                let supported = "Transformer, Pooling and Normalize";
-                return Err(Error::unsupported(format!("modules.json: module {other:?}; supported are {supported}")));
+/// What follows the encoder, as `modules.json` lists it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Modules {
+    pub pooling: Pooling,
+    pub normalize: bool,
+    pub pool_prefix: bool,
+    pub dense: Option<DenseHead>,
+}
+
+impl Default for Modules {
+    /// The mean, not normalised, as sentence-transformers does for a plain encoder.
+    fn default() -> Modules {
+        Modules { pooling: Pooling::Mean, normalize: false, pool_prefix: true, dense: None }
+    }
+}
+
+/// The order in which modules are understood; all but the first may be missing.
+const MODULES: [&str; 4] = ["Transformer", "Pooling", "Dense", "Normalize"];
+
+impl Modules {
+    pub fn read(bert: &BertConfig, extras: &Extras) -> Result<Modules> {
+        let mut modules = Modules::default();
+        let Some(list) = extra(extras, "modules.json")? else {
+            modules.pool("1_Pooling/config.json", extras)?;
+            return Ok(modules);
+        };
+        let mut last = None;
+        for module in list.as_array().into_iter().flatten() {
+            let field = |key| module.get(key).and_then(Value::as_str).unwrap_or_default();
+            // "sentence_transformers.models.Pooling", or a longer path in newer files.
+            let kind = field("type").rsplit('.').next().unwrap_or_default();
+            let config = format!("{}/config.json", field("path"));
+            let place = MODULES.iter().position(|known| *known == kind);
+            if place.is_none() || place <= last {
+                let order = MODULES.join(", ");
+                return Err(Error::unsupported(format!(
+                    "modules.json: {kind:?}; supported are, in this order, {order}"
+                )));
+            }
+            last = place;
+            match kind {
+                "Pooling" => modules.pool(&config, extras)?,
+                "Dense" => modules.dense = Some(dense(&config, bert, extras)?),
+                "Normalize" => modules.normalize = true,
+                _ => {}
             }
         }
+        Ok(modules)
     }
-    Ok(ModelKind::BiEncoder { pooling, normalize })
+
+    fn pool(&mut self, path: &str, extras: &Extras) -> Result<()> {
+        self.pooling = pooling_mode(extras, path)?;
+        let stated = extra(extras, path)?.and_then(|json| json.get("include_prompt").and_then(Value::as_bool));
+        self.pool_prefix = stated.unwrap_or(true);
+        Ok(())
+    }
+}
+
+fn dense(path: &str, bert: &BertConfig, extras: &Extras) -> Result<DenseHead> {
+    let Some(json) = extra(extras, path)? else {
+        return Err(Error::corrupt(format!("{path} is missing, and modules.json names it")));
+    };
+    let within = |error: Error| error.within(path);
+    let inputs = size(&json, "in_features", limits::MODEL_HIDDEN).map_err(within)?;
+    let outputs = size(&json, "out_features", limits::MODEL_HIDDEN).map_err(within)?;
+    if inputs != bert.hidden {
+        let hidden = bert.hidden;
+        return Err(Error::corrupt(format!("{path}: {inputs} inputs behind an encoder of width {hidden}")));
+    }
+    // A path of PyTorch's; a missing one is its default.
+    let activation = json.get("activation_function").and_then(Value::as_str).unwrap_or("Tanh");
+    let activation = match activation.rsplit('.').next().unwrap_or_default() {
+        "Identity" => Activation::Identity,
+        "Tanh" => Activation::Tanh,
+        other => {
+            return Err(Error::unsupported(format!("{path}: activation {other:?}; supported are Identity and Tanh")));
+        }
+    };
+    let bias = json.get("bias").and_then(Value::as_bool).unwrap_or(true);
+    Ok(DenseHead { outputs, bias, activation })
 }
 
 fn pooling_mode(extras: &Extras, path: &str) -> Result<Pooling> {
@@ -79,16 +139,19 @@ pub(super) fn length(bert: &BertConfig, extras: &Extras) -> Result<usize> {
     Ok(shortest)
 }
 
-/// Prefixes as `config_sentence_transformers.json` states them. Two families were published without stating theirs;
-/// they are known by name.
+/// Prefixes as `config_sentence_transformers.json` states them: by the names that sentence-transformers looks for when
+/// it encodes queries and documents, else its default for all texts. Two families were published without stating
+/// theirs; they are known by name.
 pub(super) fn prompts(name: &str, extras: &Extras) -> Result<(String, String)> {
     let json = extra(extras, "config_sentence_transformers.json")?;
-    let prompts = json.as_ref().and_then(|json| json.get("prompts")).and_then(Value::as_object);
+    let field = |key| json.as_ref().and_then(|json| json.get(key));
+    let prompts = field("prompts").and_then(Value::as_object);
+    let default = field("default_prompt_name").and_then(Value::as_str);
     let prompt = |keys: &[&str]| {
-        let found = keys.iter().find_map(|key| prompts?.get(*key)?.as_str());
+        let found = keys.iter().copied().chain(default).find_map(|key| prompts?.get(key)?.as_str());
         found.unwrap_or_default().to_string()
     };
-    let stated = (prompt(&["query"]), prompt(&["passage", "document"]));
+    let stated = (prompt(&["query"]), prompt(&["document", "passage", "corpus"]));
     if stated != Default::default() {
         return Ok(stated);
     }

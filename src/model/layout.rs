@@ -46,6 +46,12 @@ pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
         list.linear(&name("output.dense"), bert.hidden, bert.intermediate);
         list.norm(&name("output.LayerNorm"), bert.hidden);
     }
+    if let Some(dense) = card.dense {
+        list.floats(DENSE_WEIGHT, &[dense.outputs, bert.hidden]);
+        if dense.bias {
+            list.floats(DENSE_BIAS, &[dense.outputs]);
+        }
+    }
     if card.kind == ModelKind::CrossEncoder {
         list.linear("pooler.dense", bert.hidden, bert.hidden);
         list.floats("classifier.weight", &[1, bert.hidden]);
@@ -67,6 +73,19 @@ pub fn expected_tensors(card: &ModelCard) -> Vec<Expected> {
 
 /// The one tensor of a model2vec file.
 pub const STATIC_TABLE: &str = "embeddings";
+
+/// The dense head of a bi-encoder. On a hub it is `linear.weight` and `linear.bias` in a file of its own.
+pub const DENSE_WEIGHT: &str = "dense.linear.weight";
+pub const DENSE_BIAS: &str = "dense.linear.bias";
+
+/// What of the model's tensors is in the file of the dense head, under the names that they have there.
+pub(super) fn dense_tensors(expected: &[Expected]) -> Vec<Expected> {
+    let own = |tensor: &Expected| {
+        let name = tensor.name.strip_prefix("dense.")?.to_string();
+        Some(Expected { name, shape: tensor.shape.clone(), storage: tensor.storage })
+    };
+    expected.iter().filter_map(own).collect()
+}
 
 struct List(Vec<Expected>);
 

@@ -44,6 +44,8 @@ pub mod onnx;
 pub mod package;
 #[cfg(feature = "native")]
 mod protobuf;
+#[cfg(feature = "neural")]
+pub mod reading;
 #[cfg(feature = "reference")]
 pub mod reference;
 #[cfg(feature = "neural")]

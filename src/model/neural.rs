@@ -9,9 +9,10 @@ use crate::model::batch::Batch;
 use crate::model::bert::Readout;
 use crate::model::config::{ModelCard, ModelKind, Pooling, QuerySide};
 use crate::model::encoder::{Encoder, Scratch};
-use crate::model::head::{self, Head, PoolerScratch};
+use crate::model::head::{self, Head, Pool, PoolerScratch};
 use crate::model::late::LateHead;
 use crate::model::layout::STATIC_TABLE;
+use crate::model::reading::Reading;
 use crate::model::sparse::{SparseScratch, TermWeights};
 use crate::model::tokenizer::Tokenizer;
 use crate::model::weights::Weights;
@@ -72,11 +73,11 @@ impl NeuralModel {
             }
             _ => Encoder::new(&card.bert, &mut weights)?,
         };
-        let head = Head::new(card.kind, &card.bert, &mut weights, &encoder.embeddings.words, &tokenizer)?;
+        let head = Head::new(&card, &mut weights, &encoder.embeddings.words, &tokenizer)?;
         let info = EmbedderInfo {
             name: card.name.clone(),
             digest: card.digest.clone(),
-            dims: card.bert.hidden,
+            dims: card.dims(),
             max_tokens: card.max_tokens,
             matryoshka: card.matryoshka,
         };
@@ -102,10 +103,10 @@ impl NeuralModel {
     /// What a pass over the layers ends in, for an encoder elsewhere; none for models without layers, or with another
     /// head.
     pub fn readout(&self) -> Option<Readout> {
-        match self.head {
-            Head::Pool { pooling, normalize } => Some(Readout::Vector { pooling, normalize }),
+        match &self.head {
+            &Head::Pool(Pool { pooling, normalize, dense: None }) => Some(Readout::Vector { pooling, normalize }),
             Head::Classify(_) => Some(Readout::Logit),
-            Head::Rows { .. } | Head::Sparse(_) => None,
+            Head::Pool(_) | Head::Rows { .. } | Head::Sparse(_) | Head::Late(_) => None,
         }
     }
 
@@ -122,27 +123,43 @@ impl NeuralModel {
 
     /// Tokens of a text as the model reads it: with the prefix of its role, special tokens, truncated.
     pub fn tokens(&self, text: &str, role: Role) -> Result<Tokens> {
+        self.tokens_read(text, &role.into())
+    }
+
+    /// The same, with what the caller says.
+    ///
+    /// Errors: `InvalidInput` for an instruction to a model that is no more than a table.
+    pub fn tokens_read(&self, text: &str, reading: &Reading) -> Result<Tokens> {
         if let Head::Rows { .. } = self.head {
+            if reading.instruction.is_some() {
+                return Err(Error::invalid(format!("model {:?} follows no instructions", self.card.name)));
+            }
             let ids = self.tokenizer.encode_bare(text, self.card.max_tokens)?;
             return Ok(Tokens { ids, types: Vec::new() });
         }
         if let Head::Late(head) = &self.head {
-            let most = match role {
+            let most = match reading.role {
                 Role::Query => self.card.max_tokens.min(limits::QUERY_TOKENS),
                 Role::Passage => self.card.max_tokens,
             };
             let ids = self.tokenizer.encode(text, most - 1)?;
-            return Ok(Tokens { ids: head.marked(ids, role), types: Vec::new() });
+            return Ok(Tokens { ids: head.marked(ids, reading.role), types: Vec::new() });
         }
-        let prefix = match role {
-            Role::Query => &self.card.query_prefix,
-            Role::Passage => &self.card.passage_prefix,
-        };
+        let prefix = reading.prefix(&self.card);
         let ids = match prefix.is_empty() {
             true => self.tokenizer.encode(text, self.card.max_tokens)?,
             false => self.tokenizer.encode(&format!("{prefix}{text}"), self.card.max_tokens)?,
         };
         Ok(Tokens { ids, types: Vec::new() })
+    }
+
+    /// Tokens at the beginning of each text that a mean leaves out: all before the text itself, if any are.
+    pub fn unpooled(&self, reading: &Reading) -> usize {
+        let prefix = reading.prefix(&self.card);
+        match prefix.is_empty() || reading.is_pooled(&self.card) {
+            true => 0,
+            false => self.tokenizer.special_tokens().min(1) + self.tokenizer.count(prefix),
+        }
     }
 
     /// Tokens of a query and a passage as a cross-encoder reads them.
@@ -155,7 +172,15 @@ impl NeuralModel {
     ///
     /// Errors: `InvalidInput` for tokens that the model does not have, or if it is a cross-encoder; what `pacer` says.
     pub async fn embed_tokens(&self, inputs: &[Tokens], pacer: &dyn Pacer) -> Result<Vec<f32>> {
-        self.vectors(inputs.len(), |i| Ok(inputs[i].clone()), pacer).await
+        self.vectors(inputs.len(), |i| Ok(inputs[i].clone()), 0, pacer).await
+    }
+
+    /// Vectors of texts that are read as the caller says.
+    ///
+    /// Errors: as of [`Self::embed_tokens`] and [`Self::tokens_read`].
+    pub async fn embed_read(&self, texts: &[String], reading: &Reading, pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        let unpooled = self.unpooled(reading);
+        self.vectors(texts.len(), |i| self.tokens_read(&texts[i], reading), unpooled, pacer).await
     }
 
     /// Scores of pairs that are tokens already.
@@ -188,15 +213,17 @@ impl NeuralModel {
         Ok(states)
     }
 
+    /// `unpooled` tokens at the beginning of each input are left out of its mean.
     async fn vectors(
         &self,
         count: usize,
         tokens: impl Fn(usize) -> Result<Tokens>,
+        unpooled: usize,
         pacer: &dyn Pacer,
     ) -> Result<Vec<f32>> {
-        let (pooling, normalize) = match self.head {
-            Head::Pool { pooling, normalize } => (pooling, normalize),
-            Head::Rows { normalize } => return self.row_means(count, tokens, normalize, pacer).await,
+        let pool = match &self.head {
+            Head::Pool(pool) => pool,
+            &Head::Rows { normalize } => return self.row_means(count, tokens, normalize, pacer).await,
             Head::Classify(_) | Head::Sparse(_) | Head::Late(_) => {
                 return Err(Error::invalid(format!("model {:?} makes no vectors", self.card.name)))
             }
@@ -206,7 +233,13 @@ impl NeuralModel {
         self.run(count, tokens, pacer, |workspace, range| {
             let at = out.len();
             out.resize(at + dims, 0.0);
-            head::pool(pooling, normalize, &workspace.scratch, range, &mut out[at..]);
+            let Workspace { scratch, pooler, .. } = workspace;
+            // Of an input that ends within what is left out, all counts: there is nothing else.
+            let range = match pool.pooling == Pooling::Mean && unpooled < range.len() {
+                true => range.start + unpooled..range.end,
+                false => range,
+            };
+            pool.vector(pool.pooling, scratch, range, pooler, &mut out[at..]);
         })
         .await?;
         head::check_finite(&out, &self.card.name)?;
@@ -214,9 +247,9 @@ impl NeuralModel {
     }
 
     /// The tokens of a passage, and where among them those of each span are.
-    fn spanned_tokens(&self, input: &Spanned) -> Result<(Tokens, Vec<Range<usize>>)> {
-        let tokens = self.tokens(&input.text, Role::Passage)?;
-        let prefix = &self.card.passage_prefix;
+    fn spanned_tokens(&self, input: &Spanned, reading: &Reading) -> Result<(Tokens, Vec<Range<usize>>)> {
+        let tokens = self.tokens_read(&input.text, reading)?;
+        let prefix = reading.prefix(&self.card);
         let places = self.tokenizer.token_spans(&format!("{prefix}{}", input.text));
         // One special token before the text, the others behind it.
         let special = self.tokenizer.special_tokens();
@@ -234,11 +267,12 @@ impl NeuralModel {
         Ok((tokens, ranges))
     }
 
-    async fn span_vectors(&self, inputs: &[Spanned], pacer: &dyn Pacer) -> Result<Vec<f32>> {
-        let Head::Pool { normalize, .. } = self.head else {
+    /// As [`Embedder::embed_spans`], of passages that are read as the caller says.
+    pub async fn embed_spans_read(&self, inputs: &[Spanned], reading: &Reading, pacer: &dyn Pacer) -> Result<Vec<f32>> {
+        let Head::Pool(pool) = &self.head else {
             return Err(Error::invalid(format!("model {:?} has no vectors of tokens in context", self.card.name)));
         };
-        let read = inputs.iter().map(|input| self.spanned_tokens(input)).collect::<Result<Vec<_>>>()?;
+        let read = inputs.iter().map(|input| self.spanned_tokens(input, reading)).collect::<Result<Vec<_>>>()?;
         let (dims, mut out) = (self.info.dims, Vec::new());
         let mut ranges = read.iter().map(|(_, ranges)| ranges);
         self.run(
@@ -250,7 +284,8 @@ impl NeuralModel {
                     let at = out.len();
                     out.resize(at + dims, 0.0);
                     let tokens = sequence.start + range.start..sequence.start + range.end;
-                    head::pool(Pooling::Mean, normalize, &workspace.scratch, tokens, &mut out[at..]);
+                    let Workspace { scratch, pooler, .. } = &mut *workspace;
+                    pool.vector(Pooling::Mean, scratch, tokens, pooler, &mut out[at..]);
                 }
             },
         )
@@ -470,11 +505,11 @@ impl Embedder for NeuralModel {
     }
 
     fn embed<'a>(&'a self, texts: &'a [String], role: Role, pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
-        Box::pin(self.vectors(texts.len(), move |i| self.tokens(&texts[i], role), pacer))
+        Box::pin(async move { self.embed_read(texts, &role.into(), pacer).await })
     }
 
     fn embed_spans<'a>(&'a self, texts: &'a [Spanned], pacer: &'a dyn Pacer) -> LocalFuture<'a, Result<Vec<f32>>> {
-        Box::pin(self.span_vectors(texts, pacer))
+        Box::pin(async move { self.embed_spans_read(texts, &Role::Passage.into(), pacer).await })
     }
 }
 

@@ -5,8 +5,10 @@
 use crate::error::{Error, Result};
 use crate::model::bert::BertConfig;
 #[cfg(feature = "neural")]
-use crate::model::config::Pooling;
+use crate::model::config::{Activation, ModelCard, ModelKind, Pooling};
 use crate::model::float_weights::FloatWeights;
+#[cfg(feature = "neural")]
+use crate::model::layout::{DENSE_BIAS, DENSE_WEIGHT};
 use candle_core::{Device, Tensor, D};
 
 /// Hidden states of one sequence, `[tokens, hidden]`. `types` is empty (all 0) or one for each token.
@@ -32,12 +34,43 @@ pub fn pool(states: &Tensor, pooling: Pooling, normalize: bool) -> Result<Vec<f3
         Pooling::Cls => states.get(0),
         Pooling::Last => states.dim(0).and_then(|len| states.get(len.saturating_sub(1))),
     };
-    let mut pooled = pooled.map_err(candle)?;
-    if normalize {
-        let length = pooled.sqr().and_then(|squares| squares.sum_all()?.sqrt());
-        pooled = pooled.broadcast_div(&length.map_err(candle)?).map_err(candle)?;
+    finish(pooled.map_err(candle)?, normalize)
+}
+
+/// The vector of a text as the model's card says, from its hidden states: `unpooled` of them, at the beginning, are left
+/// out of a mean. Pooling, the dense head, length 1.
+#[cfg(feature = "neural")]
+pub fn vector(card: &ModelCard, weights: &dyn FloatWeights, states: &Tensor, unpooled: usize) -> Result<Vec<f32>> {
+    let ModelKind::BiEncoder { pooling, normalize } = card.kind else {
+        return Err(Error::invalid(format!("model {:?} makes no vectors", card.name)));
+    };
+    let len = states.dim(0).map_err(candle)?;
+    let counted = match pooling {
+        Pooling::Mean if unpooled < len => states.narrow(0, unpooled, len - unpooled).map_err(candle)?,
+        _ => states.clone(),
+    };
+    let Some(dense) = card.dense else { return pool(&counted, pooling, normalize) };
+    let pooled = Tensor::new(vec![pool(&counted, pooling, false)?], &Device::Cpu).map_err(candle)?;
+    let weight = weights.tensor(DENSE_WEIGHT, &[dense.outputs, card.bert.hidden])?;
+    let weight = Tensor::from_vec(weight, (dense.outputs, card.bert.hidden), &Device::Cpu).map_err(candle)?;
+    let mut projected = weight.t().and_then(|weight| pooled.matmul(&weight)?.get(0)).map_err(candle)?;
+    if dense.bias {
+        let bias = Tensor::from_vec(weights.tensor(DENSE_BIAS, &[dense.outputs])?, dense.outputs, &Device::Cpu);
+        projected = bias.and_then(|bias| projected + bias).map_err(candle)?;
     }
-    pooled.to_vec1().map_err(candle)
+    if dense.activation == Activation::Tanh {
+        projected = projected.tanh().map_err(candle)?;
+    }
+    finish(projected, normalize)
+}
+
+#[cfg(feature = "neural")]
+fn finish(mut vector: Tensor, normalize: bool) -> Result<Vec<f32>> {
+    if normalize {
+        let length = vector.sqr().and_then(|squares| squares.sum_all()?.sqrt());
+        vector = vector.broadcast_div(&length.map_err(candle)?).map_err(candle)?;
+    }
+    vector.to_vec1().map_err(candle)
 }
 
 /// The logit of a pair from its hidden states.

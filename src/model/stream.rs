@@ -8,8 +8,8 @@
 //! ```
 
 use super::config::ModelCard;
-use super::header::{plan, scale_name, Action, Float, Plan};
-use super::layout::{expected_tensors, Expected};
+use super::header::{plan, scale_name, Action, Float, Floats, Plan};
+use super::layout::{dense_tensors, expected_tensors, Expected};
 use super::sniff::not_safetensors;
 use super::table::{check_blocks, BlockTable, BLOCK_BYTES, BLOCK_NUMBERS};
 use super::weights::{quantise_row, QuantMatrix, Tensor, Weights};
@@ -74,7 +74,7 @@ struct Gathered {
     matrices: BTreeMap<String, (Vec<usize>, Vec<i8>)>,
     /// Shapes are those of the bytes.
     blocks: BTreeMap<String, (Vec<usize>, Vec<u8>)>,
-    floats: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
+    floats: Floats,
 }
 
 impl WeightStream {
@@ -95,6 +95,26 @@ impl WeightStream {
             partial: Vec::new(),
             result: Gathered::default(),
         }
+    }
+
+    /// Takes the file of the dense head, which hubs keep apart (`2_Dense/model.safetensors`), before the first bytes of
+    /// the rest. It becomes part of the quantised file.
+    ///
+    /// Errors: as of [`WeightStream::push`] and [`WeightStream::finish`], and `InvalidInput` for a model without one.
+    pub fn add_dense(&mut self, file: &[u8]) -> Result<()> {
+        let tensors = dense_tensors(&self.expected);
+        if tensors.is_empty() {
+            return Err(Error::invalid("weights of a dense head that the model does not have"));
+        }
+        let mut stream = WeightStream::with(tensors, Promised::default());
+        let read = stream.push(file).and_then(|_| stream.ended().map(|()| stream.result));
+        let read = read.map_err(|e| e.within("the dense head"))?;
+        for (name, tensor) in read.floats {
+            let name = format!("dense.{name}");
+            self.expected.retain(|tensor| tensor.name != name);
+            self.result.floats.insert(name, tensor);
+        }
+        Ok(())
     }
 
     /// Bytes received so far, and bytes in all once the header is known: for progress.
@@ -125,7 +145,7 @@ impl WeightStream {
                 }
                 State::Header { len } => {
                     if fill(&mut self.partial, &mut bytes, *len) {
-                        let plan = plan(&std::mem::take(&mut self.partial), &self.expected)?;
+                        let plan = plan(&std::mem::take(&mut self.partial), &self.expected, &self.result.floats)?;
                         let total = 8 + *len as u64 + plan.data_bytes as u64;
                         if total > limits::MODEL_BYTES {
                             let cap = limits::MODEL_BYTES;
@@ -188,24 +208,7 @@ impl WeightStream {
     ///
     /// Errors: `Integrity` for a file that ends too early or has another digest than was promised.
     pub fn finish(self) -> Result<Finished> {
-        let received = self.received;
-        match &self.state {
-            State::Done => {}
-            State::Prefix => {
-                return Err(not_safetensors(&self.partial)
-                    .unwrap_or_else(|| Error::integrity(format!("the weights end after {received} bytes"))));
-            }
-            State::Header { len } => {
-                let header = 8 + len;
-                let cut = format!("the weights end after {received} bytes, within their header of {header} bytes");
-                return Err(Error::integrity(cut));
-            }
-            State::Data { plan, piece, .. } => {
-                let (total, name) = (self.total.unwrap_or_default(), &plan.pieces[*piece].name);
-                let cut = format!("the weights end after {received} of {total} bytes, within tensor {name:?}");
-                return Err(Error::integrity(cut));
-            }
-        }
+        self.ended()?;
         if let (Some(found), Some(promised)) = (self.source, &self.promised.source_sha256) {
             same_digest("SHA-256 of the weights file", &hex(&found.finalize()), promised)?;
         }
@@ -214,6 +217,25 @@ impl WeightStream {
             same_digest("digest of the quantised weights", &digest, &self.promised.digest)?;
         }
         Ok(Finished { weights: self.result.into_weights()?, digest })
+    }
+
+    fn ended(&self) -> Result<()> {
+        let received = self.received;
+        match &self.state {
+            State::Done => Ok(()),
+            State::Prefix => Err(not_safetensors(&self.partial)
+                .unwrap_or_else(|| Error::integrity(format!("the weights end after {received} bytes")))),
+            State::Header { len } => {
+                let header = 8 + len;
+                let cut = format!("the weights end after {received} bytes, within their header of {header} bytes");
+                Err(Error::integrity(cut))
+            }
+            State::Data { plan, piece, .. } => {
+                let (total, name) = (self.total.unwrap_or_default(), &plan.pieces[*piece].name);
+                let cut = format!("the weights end after {received} of {total} bytes, within tensor {name:?}");
+                Err(Error::integrity(cut))
+            }
+        }
     }
 }
 

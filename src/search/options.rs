@@ -177,6 +177,9 @@ pub struct SearchOptions {
     /// After `dims` or `binary`: how many of the best are then compared in full. Default: none after `dims` alone, the
     /// usual number after `binary`.
     pub rescore: Option<Rescore>,
+    /// What language the query's words are in. Default: the collection's, and where it has several the one that is
+    /// recognised, or all of them.
+    pub language: Option<String>,
     /// Which units the vector leg compares; by default all that there are.
     pub level: Option<Level>,
     /// Hits show the parents of what was found.
@@ -206,6 +209,7 @@ impl Default for SearchOptions {
             dims: None,
             binary: false,
             rescore: None,
+            language: None,
             level: None,
             parents: false,
             vectors: DenseMode::Auto,

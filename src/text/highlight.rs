@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 /// The places of `terms` in `text`, in UTF-16 code units: sorted, disjoint, overlapping and touching ones joined.
-/// `analyzer` must be the one that made the terms.
+/// `analyzer` must be that of the text, and one that made terms of the query.
 pub fn highlight(text: &str, terms: &HashSet<String>, analyzer: &Analyzer) -> Vec<Range<u32>> {
     let mut spans: Vec<Range<usize>> = Vec::new();
     analyzer.analyze(text, &mut |term, span| {

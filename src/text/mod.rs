@@ -8,7 +8,7 @@ mod analyze;
 mod chunk;
 mod highlight;
 
-pub use analyze::{Analyzer, LANGUAGES};
+pub use analyze::{Analyzer, Analyzers, Detector, Guess, AUTO, LANGUAGES};
 pub use chunk::{chunk, passage, sentences, Chunk, ChunkOptions, Chunked, Strategy, MIN_TOKENS};
 pub use highlight::highlight;
 

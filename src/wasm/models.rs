@@ -1,6 +1,6 @@
 //! Models as JavaScript classes: a loader that is fed the bytes of a weights file as they arrive, and what comes out.
 
-use super::error::{from_json, to_js, JsResult};
+use super::error::{from_json, parse, to_js, JsResult};
 use super::hooks::Pause;
 use crate::error::{Error, Result};
 use crate::limits;
@@ -9,9 +9,10 @@ use crate::model::config::{ModelCard, ModelKind};
 use crate::model::float_weights::{FloatWeights, Int8Weights, WithHead};
 use crate::model::hub::Extras;
 use crate::model::neural::{NeuralModel, Tokens};
+use crate::model::reading::Reading;
 use crate::model::stream::WeightStream;
 use crate::model::tokenizer::Tokenizer;
-use crate::model::{Embedder, Reranker, Role, Spanned};
+use crate::model::{Reranker, Role, Spanned};
 use js_sys::{Float32Array, Function, Uint32Array};
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
@@ -35,6 +36,12 @@ impl ModelLoader {
         let card = card.complete(&tokenizer);
         let stream = WeightStream::new(&card);
         Ok(ModelLoader { card, tokenizer, stream })
+    }
+
+    /// Takes the file of the dense head, where a hub keeps it apart: before the first bytes of the rest.
+    #[wasm_bindgen(js_name = addDense)]
+    pub fn add_dense(&mut self, file: &[u8]) -> JsResult<()> {
+        Ok(self.stream.add_dense(file)?)
     }
 
     /// Takes the next bytes and returns the next bytes of the quantised copy, often none.
@@ -96,7 +103,7 @@ impl Model {
             },
             dims: match card.kind {
                 ModelKind::Late(late) => late.projection.unwrap_or(card.bert.hidden),
-                _ => card.bert.hidden,
+                _ => card.dims(),
             },
             layers: card.bert.layers,
             max_tokens: card.max_tokens,
@@ -110,8 +117,10 @@ impl Model {
     }
 
     /// Rows of `dims` numbers, joined. `pause` is called between layers; see [`super::hooks`].
-    pub async fn embed(&self, texts: Vec<String>, role: &str, pause: Function) -> JsResult<Float32Array> {
-        Ok(Float32Array::from(&self.0.embed(&texts, role_of(role)?, &Pause(pause)).await?[..]))
+    /// `reading`: the role of the texts, and the caller's instruction if there is one.
+    pub async fn embed(&self, texts: Vec<String>, reading: JsValue, pause: Function) -> JsResult<Float32Array> {
+        let reading: Reading = parse(reading, "reading")?;
+        Ok(Float32Array::from(&self.0.embed_read(&texts, &reading, &Pause(pause)).await?[..]))
     }
 
     /// Of a learned sparse model: for each text a row of `2 * maxTerms` numbers, token id and weight in turn, weight 0
@@ -163,11 +172,13 @@ impl Model {
         &self,
         texts: Vec<String>,
         spans: Vec<Uint32Array>,
+        reading: JsValue,
         pause: Function,
     ) -> JsResult<Float32Array> {
+        let reading: Reading = parse(reading, "reading")?;
         let read = texts.into_iter().zip(spans).map(|(text, ends)| spanned(text, &ends.to_vec()));
         let read = read.collect::<Result<Vec<_>>>()?;
-        Ok(Float32Array::from(&self.0.embed_spans(&read, &Pause(pause)).await?[..]))
+        Ok(Float32Array::from(&self.0.embed_spans_read(&read, &reading, &Pause(pause)).await?[..]))
     }
 
     /// One logit for each passage.
@@ -187,8 +198,15 @@ impl Model {
 
     /// Token ids of a text, as the encoder reads it.
     #[wasm_bindgen(js_name = tokenIds)]
-    pub fn token_ids(&self, text: &str, role: &str) -> JsResult<Vec<u32>> {
-        Ok(self.0.tokens(text, role_of(role)?)?.ids)
+    pub fn token_ids(&self, text: &str, reading: JsValue) -> JsResult<Vec<u32>> {
+        let reading: Reading = parse(reading, "reading")?;
+        Ok(self.0.tokens_read(text, &reading)?.ids)
+    }
+
+    /// Tokens at the beginning of each text that its mean leaves out.
+    pub fn unpooled(&self, reading: JsValue) -> JsResult<usize> {
+        let reading: Reading = parse(reading, "reading")?;
+        Ok(self.0.unpooled(&reading))
     }
 
     /// Token ids of a pair, as a cross-encoder reads it, and behind them as many token types.
@@ -262,6 +280,13 @@ fn role_of(role: &str) -> Result<Role> {
         "passage" => Ok(Role::Passage),
         other => Err(Error::invalid(format!("role is {other:?}, must be query or passage"))),
     }
+}
+
+/// What names the vectors of a model whose passages are read in the caller's way: those of another way are others.
+#[wasm_bindgen(js_name = readingDigest)]
+pub fn reading_digest(digest: &str, reading: JsValue) -> JsResult<String> {
+    let reading: Reading = parse(reading, "reading")?;
+    Ok(reading.digest(digest))
 }
 
 #[derive(Serialize)]

@@ -60,6 +60,60 @@ test("generators of the caller's: other queries, hypothetical answers, a better 
   assert.deepEqual([found.wrong.code, /vectors/.test(found.wrong.message)], ["InvalidInput", true]);
 });
 
+test("a translator of the caller's: beside the query, or in its place, timed, and called off", async () => {
+  const found = await inCollection(async (db) => {
+    const words = { Katze: "cat", Gezeiten: "tides" };
+    const signals = [];
+    const by = async (query, { signal }) => (signals.push(signal instanceof AbortSignal || signal === undefined), words[query] ?? query);
+    const ids = ({ hits }) => hits.map(({ id }) => id).toSorted();
+    const plain = ids(await db.search("Katze", { mode: "sparse" }));
+    const beside = await db.search("Katze", { mode: "sparse", translate: by });
+    const instead = await db.search("Gezeiten", { mode: "sparse", translate: { by, replace: true } });
+    const hybrid = ids(await db.search("Katze", { translate: by, k: 2 }));
+    const stages = [];
+    for await (const { stage, hits } of db.searchStages("Katze", { translate: { by, replace: true }, mode: "hybrid" })) stages.push([stage, hits.length > 0]);
+    const late = [];
+    for await (const { stage, hits } of db.searchStages("Gezeiten", { translate: by, mode: "hybrid" })) late.push([stage, hits.some(({ id }) => id === "moon")]);
+    const controller = new AbortController();
+    const stuck = db.search("Katze", { translate: () => (setTimeout(() => controller.abort(), 20), new Promise(() => {})), signal: controller.signal });
+    const aborted = await t.failure(stuck);
+    const failed = await t.failure(db.search("x", { translate: () => Promise.reject(new Error("no translator")) }));
+    const wrong = await t.failure(db.search("x", { translate: { replace: true } }));
+    return { plain, beside: ids(beside), timings: beside.timings, instead, hybrid, stages, late, aborted, failed, wrong, signals };
+  });
+  assert.deepEqual([found.plain, found.beside], [[], ["again", "both"]]);
+  assert.ok(found.timings.translate >= 0);
+  const [hit] = found.instead.hits;
+  assert.equal(hit.id, "moon");
+  assert.deepEqual(hit.ranges.map(([start, end]) => hit.text.slice(start, end)), ["Tides"]);
+  assert.deepEqual(found.hybrid, ["again", "both"]);
+  assert.deepEqual(found.stages, [["sparse", true], ["fused", true]]);
+  assert.deepEqual(found.late, [["sparse", false], ["fused", true]]);
+  assert.equal(found.aborted.code, "Aborted");
+  assert.match(found.failed.message, /no translator/);
+  assert.deepEqual([found.wrong.code, /translate/.test(found.wrong.message)], ["InvalidInput", true]);
+  assert.ok(found.signals.every(Boolean));
+});
+
+test("documents in their own languages, stated or recognised", async () => {
+  const found = await page.evaluate(async () => {
+    const db = await t.open("babel", { language: "auto", storage: "memory" });
+    await db.add([
+      { id: "de", text: "Die Häuser am Fluss wurden überflutet, und die Besitzer zogen auf die Hügel." },
+      { id: "en", text: "The houses by the river were flooded, and the owners moved to the hills." },
+      { id: "nl", text: "Boeken", language: "nl" },
+    ]);
+    const ids = async (query, options) => (await db.search(query, options)).hits.map(({ id }) => id);
+    const answers = [await ids("Haus"), await ids("house"), await ids("boek", { language: "nl" })];
+    const languages = [];
+    for (const id of ["de", "en", "nl"]) languages.push((await db.get(id)).language);
+    const unknown = await t.failure(db.add([{ id: "x", text: "x", language: "klingon" }]));
+    await db.close();
+    return { answers, languages, unknown: unknown.code };
+  });
+  assert.deepEqual(found, { answers: [["de"], ["en"], ["nl"]], languages: ["de", "en", "nl"], unknown: "InvalidInput" });
+});
+
 test("a context: neighbours joined, numbered, within the budget", async () => {
   const { context, tight, hits, none } = await inCollection(async (db) => {
     const found = await db.search("tea water", { mode: "sparse", context: { tokens: 200, order: "edges-first" } });

@@ -224,7 +224,7 @@ withCollection("vectors of the caller's own embedder", async (_, __, name) => {
       [dense.hits[0].id, "d"],
       [hybrid.hits[0].id, "c"],
       [hybrid.mode, "hybrid"],
-      [(await db.stats()).embedder, { name: "words", digest: "words", dims: 8, maxTokens: 512, matryoshka: false }],
+      [(await db.stats()).embedder, { name: "words", digest: "words", dims: 8, maxTokens: 512, matryoshka: false, verified: false }],
       [failures.map(({ code }) => code), ["InvalidInput", "InvalidInput", "InvalidInput", "Internal"]],
       [failures[3].message, "the API is down"],
     ];

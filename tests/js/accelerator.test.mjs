@@ -19,6 +19,7 @@ function model({ readout = {} } = {}) {
       return Float32Array.from(texts, ({ length }) => length);
     },
     tokenIds: (text) => new Uint32Array(text.length),
+    unpooled: () => 0,
     lookUp: (_ids, _types, lengths) => Float32Array.from(lengths),
   };
   return fake;
@@ -54,7 +55,7 @@ test('"wasm" never opens a device', async () => {
   const { log, open } = devices();
   const accelerator = new Accelerator("wasm", open);
   await accelerator.start();
-  assert.deepEqual([...(await accelerator.embed(model(), texts(50), "passage", pause))], Array(50).fill(600));
+  assert.deepEqual([...(await accelerator.embed(model(), texts(50), { role: "passage" }, pause))], Array(50).fill(600));
   assert.equal(log.opened, 0);
   assert.deepEqual(accelerator.report, { runs: "wasm" });
 });
@@ -70,7 +71,7 @@ test('"webgpu" runs everything there, in batches, in the order of the texts', as
   const accelerator = new Accelerator("webgpu", open);
   const lengths = Array.from({ length: 40 }, (_, i) => 1 + ((i * 37) % 900));
   const fake = model();
-  const rows = await accelerator.embed(fake, lengths.map((length) => "x".repeat(length)), "query", pause);
+  const rows = await accelerator.embed(fake, lengths.map((length) => "x".repeat(length)), { role: "query" }, pause);
   assert.deepEqual([...rows], lengths.map((length) => -length));
   assert.equal(fake.calls.cpu, 0);
   assert.ok(log.batches.length > 1);
@@ -81,7 +82,7 @@ test('"webgpu" runs everything there, in batches, in the order of the texts', as
 test("what there are no kernels for runs on the processor", async () => {
   const { log, open } = devices();
   const accelerator = new Accelerator("webgpu", open);
-  const rows = await accelerator.embed(model({ readout: null }), texts(3), "passage", pause);
+  const rows = await accelerator.embed(model({ readout: null }), texts(3), { role: "passage" }, pause);
   assert.deepEqual([...rows], [600, 600, 600]);
   assert.equal(log.batches.length, 0);
 });
@@ -96,15 +97,15 @@ test('"auto" measures both and takes the faster; small jobs never ask', async ()
   fake.embed = (some) => ((now += cost.cpu * some.length), embed(some));
   const lookUp = fake.lookUp;
   fake.lookUp = (ids, types, lengths) => ((now += cost.gpu * lengths.length), lookUp(ids, types, lengths));
-  await accelerator.embed(fake, ["a question"], "query", pause);
+  await accelerator.embed(fake, ["a question"], { role: "query" }, pause);
   await settle();
   assert.equal(log.opened, 0);
   // The first job does not wait for the device.
-  const first = await accelerator.embed(fake, texts(6), "passage", pause);
+  const first = await accelerator.embed(fake, texts(6), { role: "passage" }, pause);
   assert.ok(first.every((x) => x === 600));
   await settle();
   assert.equal(log.opened, 1);
-  for (let i = 0; i < 20; i++) await accelerator.embed(fake, texts(6), "passage", pause);
+  for (let i = 0; i < 20; i++) await accelerator.embed(fake, texts(6), { role: "passage" }, pause);
   assert.ok(log.batches.length >= 15, `${log.batches.length} batches on the GPU`);
   assert.equal(accelerator.report.runs, "webgpu");
   assert.equal(accelerator.report.adapter.vendor, "test");
@@ -118,7 +119,7 @@ test('"auto" keeps to the processor where it is faster', async () => {
   const lookUp = fake.lookUp;
   fake.lookUp = (ids, types, lengths) => ((now += 50), lookUp(ids, types, lengths));
   for (let i = 0; i < 20; i++) {
-    await accelerator.embed(fake, texts(6), "passage", pause);
+    await accelerator.embed(fake, texts(6), { role: "passage" }, pause);
     await settle();
   }
   assert.equal(log.batches.length, 2);
@@ -129,7 +130,7 @@ test('"auto" takes no processor in disguise', async () => {
   const { log, open } = devices({ software: true });
   const accelerator = new Accelerator("auto", open);
   for (let i = 0; i < 5; i++) {
-    await accelerator.embed(model(), texts(6), "passage", pause);
+    await accelerator.embed(model(), texts(6), { role: "passage" }, pause);
     await settle();
   }
   assert.deepEqual([log.opened, log.batches.length], [0, 0]);
@@ -147,7 +148,7 @@ test("a batch that fails is done on the processor, and the device is asked for a
   const embed = fake.embed;
   fake.embed = (some) => ((now += 100), embed(some));
   const job = async () => {
-    const rows = await accelerator.embed(fake, texts(6), "passage", pause);
+    const rows = await accelerator.embed(fake, texts(6), { role: "passage" }, pause);
     await settle();
     assert.equal(rows.length, 6);
     assert.ok(rows.every((x) => Math.abs(x) === 600));
@@ -168,11 +169,11 @@ test("a batch that fails is done on the processor, and the device is asked for a
 test('"webgpu" tries a failed batch once more on a new device, then says what is wrong', async () => {
   const once = devices({ fail: () => once.log.opened === 1 });
   const accelerator = new Accelerator("webgpu", once.open);
-  const rows = await accelerator.embed(model(), texts(2), "passage", pause);
+  const rows = await accelerator.embed(model(), texts(2), { role: "passage" }, pause);
   assert.deepEqual([...rows], [-600, -600]);
   assert.deepEqual([once.log.opened, once.log.closed], [2, 1]);
   const always = devices({ fail: () => true });
-  const failing = new Accelerator("webgpu", always.open).embed(model(), texts(2), "passage", pause);
+  const failing = new Accelerator("webgpu", always.open).embed(model(), texts(2), { role: "passage" }, pause);
   await assert.rejects(failing, { message: "device lost" });
 });
 
@@ -182,9 +183,9 @@ test("an abort ends the job between batches; closing gives the device back", asy
   const aborted = () => {
     if (log.batches.length > 0) throw new Error("enough");
   };
-  await assert.rejects(accelerator.embed(model(), texts(50), "passage", aborted), { message: "enough" });
+  await assert.rejects(accelerator.embed(model(), texts(50), { role: "passage" }, aborted), { message: "enough" });
   assert.equal(log.batches.length, 1);
   accelerator.close();
   assert.equal(log.closed, 1);
-  assert.equal((await accelerator.embed(model(), texts(2), "passage", pause))[0], 600);
+  assert.equal((await accelerator.embed(model(), texts(2), { role: "passage" }, pause))[0], 600);
 });

@@ -20,10 +20,20 @@ check("hybrid-rrf", { mode: "hybrid", fusion: { method: "rrf" } });
 check("hybrid-rrf@128", { mode: "hybrid", fusion: { method: "rrf" }, dims: 128 });
 check("hybrid-weighted+rerank", { mode: "hybrid", fusion: { method: "weighted" }, rerank: { top: 50 } });
 check("bm25+prf", { mode: "sparse", sparse: "bm25", expand: { prf: true } });
+check("dense:sentence", { mode: "dense", level: "sentence" });
+check("hybrid-rrf:document@128+prf+parents+rerank", {
+  mode: "hybrid",
+  fusion: { method: "rrf" },
+  level: "document",
+  dims: 128,
+  expand: { prf: true },
+  parents: true,
+  rerank: { top: 50 },
+});
 check("dense@64+rerank", { mode: "dense", dims: 64, rerank: { top: 50 } });
 
 test("the depth of reranking is the caller's", () => assert.deepEqual(parsePipeline("bm25+rerank", 20).rerank, { top: 20 }));
 
-for (const name of ["", "bm26", "bm25@64", "splade@64", "colbert@64", "bm25+rerank+colbert", "dense@0", "dense@", "+rerank", "bm25+rerank+rerank", "toString", "DENSE"]) {
+for (const name of ["", "bm26", "bm25@64", "splade@64", "colbert@64", "colbert:sentence", "bm25+rerank+colbert", "bm25:sentence", "dense:word", "dense@64:chunk", "dense@0", "dense@", "+rerank", "bm25+rerank+rerank", "toString", "DENSE"]) {
   test(`unknown: "${name}"`, () => assert.throws(() => parsePipeline(name), { code: "InvalidInput" }));
 }

@@ -18,6 +18,9 @@ refused("k must be a number", search({ k: "10" }), /options\.k is "10", expected
 refused("k must not be negative", search({ k: -1 }), /options\.k is -1/);
 refused("k must not be NaN", search({ k: NaN }), /options\.k is NaN/);
 refused("a mode that is not offered", search({ mode: "telepathy" }), /"telepathy", expected "hybrid" or "sparse"/);
+refused("a translator that is none", search({ translate: "de" }), /options\.translate/);
+refused("a translator that is not there", search({ translate: { replace: true } }), /options\.translate/);
+accepted("translators", () => [() => "", { by: () => "", replace: true }].forEach((translate) => checkSearch({ translate, language: "de" }, "options")));
 refused("rerank.top", search({ rerank: { top: 1.5 } }), /options\.rerank/);
 refused("options that are no object", search(7), /options is 7, expected an object/);
 accepted("k of 0 and of a million", () => [0, 1_000_000].forEach((k) => checkSearch({ k }, "options")));
@@ -27,6 +30,7 @@ const open = (options) => () => checkOpen(options, "options");
 refused("an embedder without embed", open({ embedder: { name: "x", dims: 3 } }), /options\.embedder\.embed is undefined/);
 refused("an embedder without dims", open({ embedder: { name: "x", embed() {} } }), /options\.embedder\.dims/);
 refused("a storage that does not exist", open({ vectors: { storage: "f8" } }), /options\.vectors\.storage is "f8"/);
+refused("instructions that are none", open({ instructions: { passages: "x" } }), /instructions has no option "passages"/);
 refused("workers", open({ workers: "many" }), /options\.workers/);
 accepted("an embedder of a class of the caller's", () => {
   class Own {
@@ -45,6 +49,7 @@ refused("id must be a string", document({ id: 1, text: "" }), /documents\[3\]\.i
 refused("id must not be empty", document({ id: "", text: "" }), /documents\[3\]\.id is empty/);
 refused("text must be a string", document({ id: "a", text: new Uint8Array(2) }), /documents\[3\]\.text is an object/);
 refused("fields of one's own", document({ id: "a", text: "", lang: "en" }), /field "lang": .* meta/);
+refused("a language that is no text", document({ id: "a", text: "", language: 7 }), /\.language is 7/);
 refused("a way of cutting that does not exist", document({ id: "a", text: "", strategy: "html5" }), /\.strategy is "html5"/);
 refused("metadata that is not JSON", document({ id: "a", text: "", meta: { when: new Date(0) } }), /meta\.when/);
 refused("numbers that are not finite", document({ id: "a", text: "", meta: { n: [1, Infinity] } }), /meta\.n\[1\] is Infinity/);

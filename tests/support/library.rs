@@ -47,7 +47,7 @@ pub fn document(number: usize, edition: u64, words: usize) -> Incoming {
         ("kind".to_owned(), MetaValue::Text(random.word().to_owned())),
     ];
     let title = number.is_multiple_of(3).then(|| format!("{} {}", random.word(), random.word()));
-    Document { id: format!("d{number}"), text, title, url: None, meta: meta.into() }.into()
+    Document { id: format!("d{number}"), text, title, url: None, meta: meta.into(), language: None }.into()
 }
 
 pub fn open(store: impl Store + 'static) -> Engine {

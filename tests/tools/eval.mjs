@@ -16,8 +16,9 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
   --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, splade, two-stage, joint,
-                      colbert, hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, and +rerank or
-                      +colbert; gold-standard
+                      colbert, hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, +parents, and +rerank
+                      or +colbert; gold-standard. dense:sentence, dense:chunk and dense:document compare vectors of that
+                      level alone
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
   --late-encoder N    late-interaction model; default answerai-colbert-small-v1 where a pipeline needs one, with its
@@ -26,11 +27,15 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --token-bits N      2 (default) or 8 bits for each dimension of token vectors
   --reranker NAME     default ms-marco-MiniLM-L-12-v2
   --rerank-top N      hits that +rerank and +colbert rerank, default 50
-  --storage KIND      f32, f16 or int8 (default); dense-binary compares one bit a dimension of any
+  --storage KIND      f32, f16, int8 (default) or binary: one bit a dimension. The pipeline dense-binary compares bits
+                      of any of them first, and the best in full
   --rotation KIND     auto (default), none or pca; with @<dims> the collection is compacted, and so fitted, first
   --vectors KIND      auto (default), flat or hnsw, whose recall against an exact scan is then measured too
   --language L        language of the collection, default en
   --chunk SPEC        strategy[:size[:overlap]], as recursive:256:32; default: not chunked, cut at the model's maximum
+  --levels LIST       comma-separated: sentences (also get vectors; implied by a pipeline with :sentence), late (vectors
+                      of chunks from the states of whole documents), parents:N (of so many tokens)
+  --query-instruction T, --passage-instruction T   stand before queries and passages in place of the model's prefixes
   --browser NAME      chromium (default), firefox or webkit
   --device NAME       wasm or webgpu
   --limit N           only the first N judged queries
@@ -58,6 +63,9 @@ const { values: options } = parseArgs({
     vectors: { type: "string", default: "auto" },
     language: { type: "string", default: "en" },
     chunk: { type: "string", default: "none" },
+    levels: text,
+    "query-instruction": text,
+    "passage-instruction": text,
     browser: { type: "string", default: "chromium" },
     device: text,
     limit: text,
@@ -78,6 +86,20 @@ function oneOf(name, ...choices) {
   const value = options[name];
   if (value !== undefined && !choices.includes(value)) throw new Error(`--${name} ${value}: choose ${choices.join(", ")}`);
   return value;
+}
+
+/** What is made of documents besides chunks. */
+function levels(pipelines) {
+  const wanted = options.levels?.split(",").map((level) => level.trim()) ?? [];
+  const [parents] = wanted.filter((level) => /^parents:[1-9][0-9]*$/.test(level));
+  const unknown = wanted.find((level) => !["sentences", "late", parents].includes(level));
+  if (unknown !== undefined) throw new Error(`--levels ${unknown}: known are sentences, late and parents:<tokens>`);
+  const sentences = wanted.includes("sentences") || pipelines.some((name) => name.includes(":sentence"));
+  return {
+    ...(sentences && { sentences }),
+    ...(wanted.includes("late") && { late: true }),
+    ...(parents && { parents: Number(parents.split(":")[1]) }),
+  };
 }
 
 /** The three files, where they are. */
@@ -113,18 +135,26 @@ function job() {
   const late = pipelines.some((name) => name.includes("colbert"));
   const projected = process.env.NEARFIELD_COLBERT_LINEAR ? "-96" : "";
   const lateEncoder = options["late-encoder"] ?? (late ? `answerai-colbert-small-v1${projected}` : undefined);
+  const { "query-instruction": query, "passage-instruction": passage } = options;
+  const instructions = { ...(query !== undefined && { query }), ...(passage !== undefined && { passage }) };
   return {
     open: {
       ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
       ...(lateEncoder && { lateEncoder }),
+      ...(Object.keys(instructions).length > 0 && { instructions }),
       vectors: {
-        storage: oneOf("storage", "f32", "f16", "int8"),
+        storage: oneOf("storage", "f32", "f16", "int8", "binary"),
         index: oneOf("vectors", "auto", "flat", "hnsw"),
         rotation: oneOf("rotation", "auto", "none", "pca"),
         tokens: Number(oneOf("token-bits", "2", "8")),
       },
-      chunk: { strategy, ...(size && { size: Number(size) }), ...(overlap && { overlap: Number(overlap) }) },
+      chunk: {
+        strategy,
+        ...(size && { size: Number(size) }),
+        ...(overlap && { overlap: Number(overlap) }),
+        ...levels(pipelines),
+      },
       language: options.language,
       ...(device && { device }),
     },

@@ -5,7 +5,7 @@ import { isAborted } from "./errors.js";
 
 /**
  * @typedef {import("../pkg/nearfield.js").Hit} Hit
- * @typedef {{ name: string, about: string, slow?: boolean }} Pipeline
+ * @typedef {{ name: string, about: string, slow?: boolean, needs?: "sparse" | "sentences" }} Pipeline
  * @typedef {{ hits: Hit[], ms: number, timings: Record<string, number> } | { error: unknown }} Outcome
  */
 
@@ -17,6 +17,9 @@ export const PIPELINES = [
   { name: "dense", about: "meaning: one vector a passage" },
   { name: "dense@128", about: "meaning, by the first 128 dimensions" },
   { name: "dense-binary", about: "meaning, by one bit a dimension, the best compared in full" },
+  { name: "dense:sentence", about: "meaning of single sentences", needs: "sentences" },
+  { name: "dense:document", about: "meaning of whole documents" },
+  { name: "splade", about: "words that a model weighed and added", needs: "sparse" },
   { name: "hybrid-rrf", about: "words and meaning, fused by reciprocal ranks" },
   { name: "hybrid-weighted", about: "words and meaning, fused by scores" },
   { name: "two-stage", about: "found by words, ordered by meaning" },

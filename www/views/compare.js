@@ -12,9 +12,9 @@ const EXCERPT = 110;
 
 /**
  * @param {() => import("../lib/library.js").Collection} collection
- * @param {{ query: () => string, read: (hit: import("../lib/comparing.js").Hit) => void, load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void }} actions
+ * @param {{ query: () => string, read: (hit: import("../lib/comparing.js").Hit) => void, load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void, choices: () => import("../lib/choices.js").Choices }} actions
  */
-export function mountCompare(collection, { query, read, load, save }) {
+export function mountCompare(collection, { query, read, load, save, choices: made }) {
   const dialog = byId("compare", HTMLDialogElement);
   const field = byId("compare-query", HTMLInputElement);
   const choices = byId("compare-choices", HTMLFieldSetElement);
@@ -24,11 +24,11 @@ export function mountCompare(collection, { query, read, load, save }) {
 
   const saved = new Set(load("compare", USUAL));
   choices.append(
-    ...PIPELINES.map(({ name, about }) =>
-      h("label", { title: about }, h("input", { type: "checkbox", value: name, checked: saved.has(name) }), h("span", {}, name)),
+    ...PIPELINES.map(({ name, about, needs }) =>
+      h("label", { title: about, "data-needs": needs }, h("input", { type: "checkbox", value: name, checked: saved.has(name) }), h("span", {}, name)),
     ),
   );
-  const chosen = () => [...choices.querySelectorAll("input")].filter(({ checked }) => checked).map(({ value }) => value);
+  const chosen = () => [...choices.querySelectorAll("input")].filter(({ checked, disabled }) => checked && !disabled).map(({ value }) => value);
 
   const run = async () => {
     running?.abort();
@@ -59,9 +59,19 @@ export function mountCompare(collection, { query, read, load, save }) {
     save("compare", chosen());
     run();
   });
+  /** A library has what it was made with; the rest is not offered. */
+  const offer = () => {
+    for (const label of choices.querySelectorAll("label")) {
+      const needs = /** @type {"sparse" | "sentences" | undefined} */ (label.dataset.needs);
+      label.hidden = needs !== undefined && !made()[needs];
+      label.querySelector("input")?.toggleAttribute("disabled", label.hidden);
+    }
+  };
+
   dialog.addEventListener("close", () => running?.abort());
   byId("compare-open").addEventListener("click", () => {
     field.value = query();
+    offer();
     dialog.showModal();
     field.focus();
     run();

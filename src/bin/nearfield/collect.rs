@@ -89,7 +89,8 @@ impl Source {
             String::from_utf8(bytes).map_err(|e| Error::invalid(format!("{} is no UTF-8", self.id)).with_source(e))?;
         let stem = self.id.rsplit_once('.').map_or(self.id.as_str(), |(stem, _)| stem);
         let url = url.map(|pattern| pattern.replace("{path}", &self.id).replace("{stem}", stem));
-        let document = Document { id: self.id.clone(), text, title: None, url, meta: Default::default() };
+        let document =
+            Document { id: self.id.clone(), text, title: None, url, meta: Default::default(), language: None };
         Ok(Incoming { document, strategy: Some(self.kind.strategy()) })
     }
 }

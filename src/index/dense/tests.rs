@@ -41,6 +41,7 @@ fn tolerance(config: &SegmentConfig, query: &[f32], row: &[f32]) -> f64 {
         Storage::F32 => (0.0, 0.0),
         Storage::F16 => (0.0, r * 2f64.powi(-11) + 1e-6),
         Storage::Int8 => (int8(query), int8(row)),
+        Storage::Binary => unreachable!("bits err without a bound for each vector; see vectors/bits.rs"),
     };
     let product = q * dr + r * dq + dq * dr;
     match metric {

@@ -10,7 +10,8 @@ fn open(metas: &[Value]) -> Segment {
     for (number, meta) in metas.iter().enumerate() {
         let meta: Meta = serde_json::from_value(meta.clone()).unwrap();
         let title = (number == 1).then(|| "Second".to_owned());
-        let document = Document { id: format!("d{number}"), text: String::new(), title, url: None, meta };
+        let document =
+            Document { id: format!("d{number}"), text: String::new(), title, url: None, meta, language: None };
         builder.add(&document, &[], None).unwrap();
     }
     builder.seal(1).unwrap().open().unwrap()

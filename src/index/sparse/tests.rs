@@ -167,6 +167,7 @@ fn one(text: &str, title: &str) -> Segment {
         title: Some(title.into()),
         url: None,
         meta: Default::default(),
+        language: None,
     };
     let chunks = vec![crate::index::ChunkEntry {
         span: 0..text.len(),
@@ -225,7 +226,14 @@ fn of_too_many_terms_the_rarest_count() -> Result<()> {
             context: String::new(),
             unit: Default::default(),
         }];
-        let document = crate::index::Document { id: id.into(), text, title: None, url: None, meta: Default::default() };
+        let document = crate::index::Document {
+            id: id.into(),
+            text,
+            title: None,
+            url: None,
+            meta: Default::default(),
+            language: None,
+        };
         builder.add(&document, &chunks, None)?;
     }
     let segment = builder.seal(1)?.open()?;

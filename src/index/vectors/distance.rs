@@ -15,8 +15,15 @@ pub(crate) struct Distance {
 
 impl Distance {
     pub fn new(mut vectors: Vectors) -> Distance {
-        if let Rows::F16(rows) = &vectors.rows {
-            vectors.rows = Rows::F32(widened(rows));
+        match &vectors.rows {
+            Rows::F16(rows) => vectors.rows = Rows::F32(widened(rows)),
+            Rows::Binary(bits) => {
+                let mut rows = vec![0.0; vectors.len * vectors.config.dims];
+                let each = rows.chunks_exact_mut(vectors.config.dims).enumerate();
+                each.for_each(|(at, row)| bits.read(at, row));
+                vectors.rows = Rows::F32(rows);
+            }
+            Rows::F32(_) | Rows::Int8(_) => {}
         }
         let (mut lifts, mut most) = (Vec::new(), 1.0f32);
         if vectors.config.metric == Metric::Dot {
@@ -41,7 +48,7 @@ impl Distance {
             Rows::F32(rows) => dot_f32(&rows[x], &rows[y]),
             Rows::Int8(rows) => dot_i8(&rows[x], &rows[y]) as f32,
             // `new` has widened them.
-            Rows::F16(_) => 0.0,
+            Rows::F16(_) | Rows::Binary(_) => 0.0,
         };
         let product = product * whole.factors[a] * whole.factors[b];
         match config.metric {

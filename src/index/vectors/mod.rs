@@ -5,9 +5,11 @@
 //! frame of kind "VECT" and the segment's id
 //! section HEAD  first chunk u32 | rows u32 | dimensions varint | storage u8 | metric u8
 //! section ROWS  int8, unless cosine: scale f32 per row; then the rows: f32, f16 bits or i8
+//!               binary: mean and spread, f32 per dimension each, factor f32 per row; then the rows, a bit a dimension
 //! ```
 //! In version 1 of the format the rows are section VECS of the segment itself.
 
+mod bits;
 mod blob;
 #[cfg(feature = "neural")]
 mod distance;
@@ -41,6 +43,8 @@ pub enum Storage {
     F16,
     /// One byte a dimension and one scale a vector, symmetric. The query is quantised the same way.
     Int8,
+    /// One bit a dimension and one factor a vector: see [`bits`]. The query stays in f32.
+    Binary,
 }
 
 /// Which nearness is meant. A score is higher when nearer.
@@ -83,7 +87,8 @@ impl VectorConfig {
 
     pub(crate) fn decode(reader: &mut Reader) -> Result<VectorConfig> {
         let (dims, storage, metric) = (reader.varint()?, reader.u8()?, reader.u8()?);
-        let storage = [Storage::F32, Storage::F16, Storage::Int8].into_iter().find(|it| *it as u8 == storage);
+        let storage =
+            [Storage::F32, Storage::F16, Storage::Int8, Storage::Binary].into_iter().find(|it| *it as u8 == storage);
         let metric = [Metric::Cosine, Metric::Dot, Metric::Euclidean].into_iter().find(|it| *it as u8 == metric);
         match (usize::try_from(dims), storage, metric) {
             (Ok(dims @ 1..=limits::VECTOR_DIMS), Some(storage), Some(metric)) => {
@@ -105,6 +110,7 @@ enum Rows {
     /// The bits of half-precision floats.
     F16(Vec<u16>),
     Int8(Vec<i8>),
+    Binary(bits::Bits),
 }
 
 /// Numbers that are looked at between two pauses: some milliseconds of work.
@@ -117,6 +123,8 @@ impl Rows {
             Rows::F32(rows) => rows[part].iter().all(|value| value.abs() <= limits::VECTOR_VALUE),
             Rows::F16(rows) => rows[part].iter().all(|&bits| f16::from_bits(bits).is_finite()),
             Rows::Int8(rows) => rows[part].iter().all(|&value| value != i8::MIN),
+            // Checked when they were read.
+            Rows::Binary(_) => true,
         }
     }
 }
@@ -170,6 +178,7 @@ impl Vectors {
                 Rows::F16(pairs.map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
             }
             Storage::Int8 => Rows::Int8(reader.raw(count)?.iter().map(|&byte| byte as i8).collect()),
+            Storage::Binary => Rows::Binary(bits::Bits::decode(&mut reader, len, config.dims)?),
         };
         reader.end()?;
         let mut sound = scales.iter().all(|&scale| (0.0..=limits::VECTOR_VALUE / 100.0).contains(&scale));
@@ -207,14 +216,15 @@ impl Vectors {
     }
 
     pub fn bytes(&self) -> usize {
-        let each = match self.config.storage {
-            Storage::F32 => 4,
-            Storage::F16 => 2,
-            Storage::Int8 => 1,
+        let rows = match &self.rows {
+            Rows::F32(rows) => size_of_val(&rows[..]),
+            Rows::F16(rows) => size_of_val(&rows[..]),
+            Rows::Int8(rows) => rows.len(),
+            Rows::Binary(bits) => bits.bytes(),
         };
         let shape = self.whole.factors.len() + self.whole.squares.len() + self.scales.len();
         let signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |it| it.bytes());
-        self.len * self.config.dims * each + shape * size_of::<f32>() + signs
+        rows + shape * size_of::<f32>() + signs
     }
 
     /// Where the first `dims` numbers of a row are.
@@ -223,8 +233,8 @@ impl Vectors {
     }
 
     /// Squared length of the first `dims` stored numbers of a row.
-    fn stored_square(&self, row: usize, dims: usize) -> f32 {
-        let span = self.span(row, dims);
+    fn stored_square(&self, at: usize, dims: usize) -> f32 {
+        let span = self.span(at, dims);
         match &self.rows {
             Rows::F32(rows) => dot_f32(&rows[span.clone()], &rows[span]),
             Rows::F16(rows) => {
@@ -232,6 +242,11 @@ impl Vectors {
                 dot_f32(&row, &row)
             }
             Rows::Int8(rows) => dot_i8(&rows[span.clone()], &rows[span]) as f32,
+            Rows::Binary(bits) => {
+                let mut row = vec![0.0; dims];
+                bits.read(at, &mut row);
+                dot_f32(&row, &row)
+            }
         }
     }
 
@@ -293,6 +308,7 @@ impl Vectors {
             Rows::F32(rows) => out.copy_from_slice(&rows[span]),
             Rows::F16(rows) => out.copy_from_slice(&widened(&rows[span])),
             Rows::Int8(rows) => out.iter_mut().zip(&rows[span]).for_each(|(out, &value)| *out = f32::from(value)),
+            Rows::Binary(bits) => bits.read(row, out),
         }
         out.iter_mut().for_each(|value| *value *= factor);
     }

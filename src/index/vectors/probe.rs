@@ -1,5 +1,6 @@
 //! One query, prepared for the vectors of one segment.
 
+use super::bits::Table;
 use super::quantise::{check, normalised, to_int8};
 use super::{Metric, Rows, Shape, Vectors};
 use crate::error::{Error, Result};
@@ -11,10 +12,12 @@ use std::sync::Arc;
 /// Rows that are multiplied at a time.
 const BLOCK: usize = 256;
 
-/// The query in the numbers of the storage.
+/// The query as the storage is compared with it.
 enum Query {
     Float(Vec<f32>),
     Int8(Vec<i8>),
+    /// With its squared length.
+    Table(Table, f32),
 }
 
 pub(crate) struct Probe<'a> {
@@ -74,10 +77,12 @@ impl<'a> Probe<'a> {
                 };
                 (Query::Int8(integers), factor)
             }
+            Rows::Binary(bits) => (Query::Table(Table::new(bits, &prefix), dot_f32(&prefix, &prefix)), 1.0),
         };
         let square = match &query {
             Query::Float(query) => dot_f32(query, query),
             Query::Int8(query) => dot_i8(query, query) as f32 * factor * factor,
+            Query::Table(_, square) => *square,
         };
         Ok(Probe { vectors, query, shape: vectors.shape(dims), factor, square })
     }
@@ -105,6 +110,7 @@ impl Scan for Probe<'_> {
             (Query::Float(query), Rows::F32(rows)) => dot_f32(query, &rows[span]),
             (Query::Float(query), Rows::F16(rows)) => dot_f16(query, &rows[span]),
             (Query::Int8(query), Rows::Int8(rows)) => dot_i8(query, &rows[span]) as f32,
+            (Query::Table(table, _), Rows::Binary(bits)) => table.product(bits, row),
             // `new` pairs them.
             _ => 0.0,
         };
@@ -119,7 +125,7 @@ impl Scan for Probe<'_> {
 impl Probe<'_> {
     /// The scores of some rows that exist, in order.
     pub fn range(&self, rows: Range<usize>, mut visit: impl FnMut(usize, f32)) {
-        if self.shape.dims < self.vectors.config.dims {
+        if self.shape.dims < self.vectors.config.dims || matches!(self.query, Query::Table(..)) {
             return rows.for_each(|row| visit(row, self.one(row)));
         }
         let (mut floats, mut integers) = ([0.0; BLOCK], [0; BLOCK]);

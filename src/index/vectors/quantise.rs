@@ -1,5 +1,6 @@
 //! Vectors on their way in: checked, normalised where the metric asks for it, brought to their storage.
 
+use super::bits::Bits;
 use super::{Metric, Rows, Storage, VectorConfig, Vectors};
 use crate::codec::Writer;
 use crate::error::{Error, Result};
@@ -41,7 +42,7 @@ pub(crate) fn to_int8(values: &[f32]) -> (Vec<i8>, f32) {
     (values.iter().map(|&value| (f64::from(value) * steps).round() as i8).collect(), scale)
 }
 
-/// Rows of a segment that is being built.
+/// Rows of a segment that is being built. Bits depend on all of them: until then those are f32.
 pub(crate) struct VectorsBuilder {
     config: VectorConfig,
     rows: Rows,
@@ -52,7 +53,7 @@ impl VectorsBuilder {
     pub fn new(config: &VectorConfig) -> Result<VectorsBuilder> {
         config.check()?;
         let rows = match config.storage {
-            Storage::F32 => Rows::F32(Vec::new()),
+            Storage::F32 | Storage::Binary => Rows::F32(Vec::new()),
             Storage::F16 => Rows::F16(Vec::new()),
             Storage::Int8 => Rows::Int8(Vec::new()),
         };
@@ -91,17 +92,20 @@ impl VectorsBuilder {
                     rows.extend(integers);
                     self.scales.extend(self.config.scaled().then_some(scale));
                 }
+                // `new` begins none.
+                Rows::Binary(_) => {}
             }
         }
     }
 
-    /// Appends stored rows as they are. Both must have the same configuration.
+    /// Appends stored rows as they are, or what their bits stand for. Both must have the same configuration.
     pub fn copy(&mut self, from: &Vectors, rows: std::ops::Range<usize>) {
         let span = rows.start * self.config.dims..rows.end * self.config.dims;
         match (&mut self.rows, &from.rows) {
             (Rows::F32(to), Rows::F32(from)) => to.extend_from_slice(&from[span]),
             (Rows::F16(to), Rows::F16(from)) => to.extend_from_slice(&from[span]),
             (Rows::Int8(to), Rows::Int8(from)) => to.extend_from_slice(&from[span]),
+            (Rows::F32(to), Rows::Binary(_)) => rows.clone().for_each(|row| to.extend(from.vector(row))),
             _ => debug_assert!(false, "configurations differ"),
         }
         self.scales.extend_from_slice(from.scales.get(rows).unwrap_or_default());
@@ -109,7 +113,15 @@ impl VectorsBuilder {
 
     /// The section; see the head of this room.
     pub fn seal(self) -> Vec<u8> {
-        encode(&self.rows, &self.scales)
+        let rows = match self.rows {
+            Rows::F32(rows) if self.config.storage == Storage::Binary => {
+                let dims = self.config.dims;
+                let read = |at: usize, out: &mut [f32]| out.copy_from_slice(&rows[at * dims..(at + 1) * dims]);
+                Rows::Binary(Bits::of(rows.len() / dims, dims, read))
+            }
+            rows => rows,
+        };
+        encode(&rows, &self.scales)
     }
 }
 
@@ -127,6 +139,7 @@ fn encode(rows: &Rows, scales: &[f32]) -> Vec<u8> {
         Rows::F32(rows) => writer.f32s(rows),
         Rows::F16(rows) => rows.iter().for_each(|&bits| writer.u16(bits)),
         Rows::Int8(rows) => rows.iter().for_each(|&value| writer.u8(value as u8)),
+        Rows::Binary(bits) => bits.encode(&mut writer),
     }
     writer.into_bytes()
 }

@@ -1,65 +1,25 @@
-//! One bit a dimension: on which side of the segment's mean a vector lies. With the mean, the usual distance from it
-//! in each dimension and one factor a row, the bits stand for the vector,
-//!
-//! ```text
-//! x[i] ≈ mean[i] ± factor * spread[i]
-//! ```
-//!
-//! the factor being that of least squares. A query stays what it is: its product with such a row is a sum of numbers
-//! from a table, one number for eight dimensions (asymmetric distance, as in product quantisation: Jégou et al. 2011).
-//! The bits are derived from the stored numbers when they are first asked for, and kept: a thirty-second of f32.
+//! The bits of vectors that are stored in more ([`bits`](super::bits)), as a first pass over all of them: derived from
+//! the stored numbers when they are first asked for, and kept: a thirty-second of f32.
 
+use super::bits::{Bits, Table};
 use super::probe::{prefix_of, Scan};
 use super::{Metric, Shape, Vectors};
 use crate::error::Result;
 use std::sync::Arc;
 
-/// Dimensions whose bits are looked up together.
-const GROUP: usize = 8;
-
 pub(super) struct Signs {
     pub shape: Arc<Shape>,
-    mean: Vec<f32>,
-    spread: Vec<f32>,
-    /// By row.
-    factors: Vec<f32>,
-    /// Row-major, a byte for eight dimensions; the first of them is the lowest bit, and set above the mean.
-    bits: Vec<u8>,
+    bits: Bits,
 }
 
 impl Signs {
     pub fn of(vectors: &Vectors, shape: Arc<Shape>) -> Signs {
-        let dims = shape.dims;
-        let count = vectors.len.max(1) as f64;
-        let mut row = vec![0.0; dims];
-        let (mut mean, mut spread) = (vec![0.0f64; dims], vec![0.0f64; dims]);
-        for at in 0..vectors.len {
-            vectors.meant(at, shape.factors[at], &mut row);
-            mean.iter_mut().zip(&row).for_each(|(sum, &x)| *sum += f64::from(x) / count);
-        }
-        let mean: Vec<f32> = mean.into_iter().map(|x| x as f32).collect();
-        for at in 0..vectors.len {
-            vectors.meant(at, shape.factors[at], &mut row);
-            let off = row.iter().zip(&mean).map(|(x, mean)| f64::from((x - mean).abs()));
-            spread.iter_mut().zip(off).for_each(|(sum, off)| *sum += off / count);
-        }
-        let spread: Vec<f32> = spread.into_iter().map(|x| x as f32).collect();
-        let length: f32 = spread.iter().map(|x| x * x).sum();
-        let (mut factors, mut bits) = (Vec::with_capacity(vectors.len), Vec::new());
-        for at in 0..vectors.len {
-            vectors.meant(at, shape.factors[at], &mut row);
-            let off = || row.iter().zip(&mean).map(|(x, mean)| x - mean);
-            let product: f32 = off().zip(&spread).map(|(off, spread)| off.abs() * spread).sum();
-            factors.push(if length > 0.0 { product / length } else { 0.0 });
-            let above: Vec<bool> = off().map(|off| off > 0.0).collect();
-            let byte = |group: &[bool]| (0..).zip(group).fold(0, |byte, (at, &above)| byte | u8::from(above) << at);
-            bits.extend(above.chunks(GROUP).map(byte));
-        }
-        Signs { shape, mean, spread, factors, bits }
+        let bits = Bits::of(vectors.len, shape.dims, |row, out| vectors.meant(row, shape.factors[row], out));
+        Signs { shape, bits }
     }
 
     pub fn bytes(&self) -> usize {
-        self.bits.len() + (self.factors.len() + self.mean.len() + self.spread.len()) * size_of::<f32>()
+        self.bits.bytes()
     }
 }
 
@@ -67,10 +27,7 @@ impl Signs {
 pub(crate) struct SignProbe<'a> {
     vectors: &'a Vectors,
     signs: Arc<Signs>,
-    /// For each group of dimensions and each of its bytes: what it adds.
-    tables: Vec<[f32; 1 << GROUP]>,
-    /// The product with the mean.
-    base: f32,
+    table: Table,
     /// Squared length of the query.
     square: f32,
 }
@@ -81,29 +38,15 @@ impl<'a> SignProbe<'a> {
     pub fn new(vectors: &'a Vectors, query: &[f32], dims: Option<usize>) -> Result<SignProbe<'a>> {
         let query = prefix_of(vectors, query, dims)?;
         let signs = vectors.signs(query.len());
-        let weights: Vec<f32> = query.iter().zip(&signs.spread).map(|(x, spread)| x * spread).collect();
-        let mut tables = Vec::with_capacity(weights.len().div_ceil(GROUP));
-        for group in weights.chunks(GROUP) {
-            let mut table = [-group.iter().sum::<f32>(); 1 << GROUP];
-            for (bit, weight) in group.iter().enumerate() {
-                let set = table.iter_mut().enumerate().filter(|(byte, _)| byte >> bit & 1 == 1);
-                set.for_each(|(_, sum)| *sum += 2.0 * weight);
-            }
-            tables.push(table);
-        }
-        let base = query.iter().zip(&signs.mean).map(|(x, mean)| x * mean).sum();
-        let square = query.iter().map(|x| x * x).sum();
-        Ok(SignProbe { vectors, signs, tables, base, square })
+        let (table, square) = (Table::new(&signs.bits, &query), query.iter().map(|x| x * x).sum());
+        Ok(SignProbe { vectors, signs, table, square })
     }
 }
 
 impl Scan for SignProbe<'_> {
     /// The score that the row has by its bits; finite.
     fn one(&self, row: usize) -> f32 {
-        let groups = self.tables.len();
-        let bits = &self.signs.bits[row * groups..(row + 1) * groups];
-        let sum: f32 = self.tables.iter().zip(bits).map(|(table, &byte)| table[usize::from(byte)]).sum();
-        let product = self.base + self.signs.factors[row] * sum;
+        let product = self.table.product(&self.signs.bits, row);
         match self.vectors.config.metric {
             Metric::Cosine => product.clamp(-1.0, 1.0),
             Metric::Dot => product,
@@ -123,12 +66,17 @@ mod tests {
     use crate::pace::{at_once, Unpaced};
     use proptest::prelude::*;
 
-    /// The formula at the head of this file, written down once more.
+    /// The formula at the head of `bits.rs`, written down once more. Vectors of zeros stand for themselves alone.
     fn expected(rows: &[Vec<f64>], query: &[f64]) -> Vec<f64> {
-        let n = rows.len() as f64;
-        let mean = |i: usize| rows.iter().map(|row| row[i]).sum::<f64>() / n;
-        let spread = |i: usize| rows.iter().map(|row| (row[i] - mean(i)).abs()).sum::<f64>() / n;
+        let is_zero = |row: &&Vec<f64>| row.iter().all(|&x| x == 0.0);
+        let others = || rows.iter().filter(|row| !is_zero(row));
+        let n = others().count().max(1) as f64;
+        let mean = |i: usize| others().map(|row| row[i]).sum::<f64>() / n;
+        let spread = |i: usize| others().map(|row| (row[i] - mean(i)).abs()).sum::<f64>() / n;
         let score = |row: &Vec<f64>| {
+            if is_zero(&row) {
+                return 0.0;
+            }
             let dims = 0..query.len();
             let norm: f64 = dims.clone().map(|i| spread(i).powi(2)).sum();
             let fit: f64 = dims.clone().map(|i| (row[i] - mean(i)).abs() * spread(i)).sum();
@@ -161,9 +109,10 @@ mod tests {
             probe.each(|row, score| {
                 assert_eq!(row, at);
                 let size = expected[row].abs().max(f64::from(probe.square).sqrt() * 8.0) + 1.0;
+                let others = || rows.iter().filter(|row| row[..prefix].iter().any(|&x| x != 0));
                 let on_the_mean = (0..prefix).any(|i| {
-                    let sum: i32 = rows.iter().map(|row| i32::from(row[i])).sum();
-                    sum == i32::from(rows[row][i]) * rows.len() as i32
+                    let sum: i32 = others().map(|row| i32::from(row[i])).sum();
+                    sum == i32::from(rows[row][i]) * others().count() as i32
                 });
                 assert!(on_the_mean || (f64::from(score) - expected[row]).abs() < 1e-4 * size);
                 at += 1;

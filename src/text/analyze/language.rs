@@ -48,32 +48,28 @@ impl Alphabet {
 impl Language {
     /// By its code, or the code with a region.
     pub fn new(code: &str) -> Option<Language> {
-        let primary = code.split(['-', '_']).next().unwrap_or("").to_ascii_lowercase();
-        let primary = if primary == "nb" || primary == "nn" { "no" } else { primary.as_str() };
-        if !LANGUAGES.contains(&primary) {
-            return None;
-        }
+        let primary = primary(code)?;
         use Alphabet::*;
-        let (algorithm, stop) = match primary {
-            "ar" => (Some((Algorithm::Arabic, Arabic)), AR),
-            "da" => (Some((Algorithm::Danish, Latin)), DA),
-            "de" => (Some((Algorithm::German, Latin)), DE),
-            "el" => (Some((Algorithm::Greek, Greek)), EL),
-            "en" => (Some((Algorithm::English, Latin)), EN),
-            "es" => (Some((Algorithm::Spanish, Latin)), ES),
-            "fi" => (Some((Algorithm::Finnish, Latin)), FI),
-            "fr" => (Some((Algorithm::French, Latin)), FR),
-            "hu" => (Some((Algorithm::Hungarian, Latin)), HU),
-            "it" => (Some((Algorithm::Italian, Latin)), IT),
-            "nl" => (Some((Algorithm::Dutch, Latin)), NL),
-            "no" => (Some((Algorithm::Norwegian, Latin)), NO),
-            "pt" => (Some((Algorithm::Portuguese, Latin)), PT),
-            "ro" => (Some((Algorithm::Romanian, Latin)), RO),
-            "ru" => (Some((Algorithm::Russian, Cyrillic)), RU),
-            "sv" => (Some((Algorithm::Swedish, Latin)), SV),
-            "ta" => (Some((Algorithm::Tamil, Tamil)), ""),
-            "tr" => (Some((Algorithm::Turkish, Latin)), TR),
-            _ => (None, ""),
+        let algorithm = match primary {
+            "ar" => Some((Algorithm::Arabic, Arabic)),
+            "da" => Some((Algorithm::Danish, Latin)),
+            "de" => Some((Algorithm::German, Latin)),
+            "el" => Some((Algorithm::Greek, Greek)),
+            "en" => Some((Algorithm::English, Latin)),
+            "es" => Some((Algorithm::Spanish, Latin)),
+            "fi" => Some((Algorithm::Finnish, Latin)),
+            "fr" => Some((Algorithm::French, Latin)),
+            "hu" => Some((Algorithm::Hungarian, Latin)),
+            "it" => Some((Algorithm::Italian, Latin)),
+            "nl" => Some((Algorithm::Dutch, Latin)),
+            "no" => Some((Algorithm::Norwegian, Latin)),
+            "pt" => Some((Algorithm::Portuguese, Latin)),
+            "ro" => Some((Algorithm::Romanian, Latin)),
+            "ru" => Some((Algorithm::Russian, Cyrillic)),
+            "sv" => Some((Algorithm::Swedish, Latin)),
+            "ta" => Some((Algorithm::Tamil, Tamil)),
+            "tr" => Some((Algorithm::Turkish, Latin)),
+            _ => None,
         };
         let clip = match primary {
             "en" => Clip::Possessive,
@@ -87,7 +83,7 @@ impl Language {
         };
         Some(Language {
             stemmer: algorithm.map(|(algorithm, alphabet)| (Stemmer::create(algorithm), alphabet)),
-            stop: stop.split_whitespace().map(folded).collect(),
+            stop: stop_words(primary).split_whitespace().map(folded).collect(),
             clip,
             turkish: primary == "tr",
             fold_first: !matches!(
@@ -100,6 +96,37 @@ impl Language {
     /// Whether a folded word is a stop word.
     pub fn stops(&self, word: &str) -> bool {
         self.stop.contains(word)
+    }
+}
+
+/// The code without its region, if it is one of [`LANGUAGES`].
+pub(super) fn primary(code: &str) -> Option<&'static str> {
+    let primary = code.split(['-', '_']).next().unwrap_or("").to_ascii_lowercase();
+    let primary = if primary == "nb" || primary == "nn" { "no" } else { primary.as_str() };
+    LANGUAGES.into_iter().find(|known| *known == primary)
+}
+
+/// The function words of a language, by its code, as they are written.
+pub(super) fn stop_words(code: &str) -> &'static str {
+    match code {
+        "ar" => AR,
+        "da" => DA,
+        "de" => DE,
+        "el" => EL,
+        "en" => EN,
+        "es" => ES,
+        "fi" => FI,
+        "fr" => FR,
+        "hu" => HU,
+        "it" => IT,
+        "nl" => NL,
+        "no" => NO,
+        "pt" => PT,
+        "ro" => RO,
+        "ru" => RU,
+        "sv" => SV,
+        "tr" => TR,
+        _ => "",
     }
 }
 

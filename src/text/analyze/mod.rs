@@ -14,16 +14,22 @@
 //! - `covid-19`, `e-mail`: a hyphen beside a number or a single letter is also left out (`covid19`, `email`); other
 //!   hyphens only separate.
 //! - `C++`, `F#`: kept beside their letter. `U.S.A.` is `usa`, `1,000` is `1000`, `dog's` is `dog`.
+//! - A collection may hold documents of several languages, each analysed by its own ([`several`]); [`detect`] tells
+//!   which.
 //! - Terms end at [`limits::TERM_BYTES`](crate::limits::TERM_BYTES).
 
+mod detect;
 mod fold;
 mod language;
 mod segment;
+mod several;
 mod word;
 
 use crate::error::{Error, Result};
+pub use detect::{Detector, Guess};
 use language::Language;
 pub use language::LANGUAGES;
+pub use several::{Analyzers, AUTO};
 use std::cell::Cell;
 use std::ops::Range;
 
@@ -37,12 +43,20 @@ impl Analyzer {
     /// By an ISO 639-1 code from [`LANGUAGES`], a region as in `en-GB` ignored; `none` neither stops nor stems.
     /// Fails with `InvalidInput` for any other.
     pub fn new(language: &str) -> Result<Analyzer> {
-        let unknown = || {
-            let known = LANGUAGES.join(", ");
-            Error::invalid(format!("language {language:?}: known are {known}"))
-        };
-        let language = Language::new(language).ok_or_else(unknown)?;
+        Analyzer::check(language)?;
+        let language = Language::new(language).ok_or_else(|| Error::internal("a known language"))?;
         Ok(Analyzer { language, scratch: Cell::default() })
+    }
+
+    /// `InvalidInput` for a language that [`Analyzer::new`] does not take.
+    pub fn check(language: &str) -> Result<()> {
+        match language::primary(language) {
+            Some(_) => Ok(()),
+            None => {
+                let known = LANGUAGES.join(", ");
+                Err(Error::invalid(format!("language {language:.20?}: known are {known}")))
+            }
+        }
     }
 
     /// Calls `emit` with every term of `text` and the bytes it came from, in about the order of the text: the parts
