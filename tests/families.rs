@@ -218,7 +218,7 @@ fn spans_read_in_context_go_through_the_dense_head() {
     let rows = block_on(model.embed_spans(&[whole], &Unpaced)).unwrap();
     assert_eq!(rows.len(), 2 * model.info().dims);
     // A span without tokens gets the mean of all, which is the vector of the text.
-    let plain = block_on(model.embed(&[text.clone()], Role::Passage, &Unpaced)).unwrap();
+    let plain = block_on(model.embed(std::slice::from_ref(text), Role::Passage, &Unpaced)).unwrap();
     assert_eq!(rows[..model.info().dims], plain);
 }
 

@@ -89,8 +89,8 @@ impl Script {
     }
 }
 
-impl Detector {
-    pub fn new() -> Detector {
+impl Default for Detector {
+    fn default() -> Detector {
         let mut words: HashMap<String, u32> = HashMap::new();
         for (bit, language) in SHARED.iter().enumerate() {
             // Both apostrophes end a word here.
@@ -100,7 +100,9 @@ impl Detector {
         }
         Detector { words }
     }
+}
 
+impl Detector {
     /// `None` for a text whose letters and words tell nothing: numbers, names, code, other languages.
     pub fn detect(&self, text: &str) -> Option<Guess> {
         let end = text.char_indices().nth(LOOK).map_or(text.len(), |(at, _)| at);
@@ -157,7 +159,7 @@ mod tests {
 
     #[track_caller]
     fn check(language: &str, text: &str) {
-        assert_eq!(Detector::new().detect(text).map(|guess| guess.language), Some(language), "{text}");
+        assert_eq!(Detector::default().detect(text).map(|guess| guess.language), Some(language), "{text}");
     }
 
     #[test]
@@ -193,13 +195,13 @@ mod tests {
     fn what_tells_nothing_is_not_guessed() {
         for text in ["", "1234 + 5", "€ … !", "HTTP/1.1 404", "שלום עולם", "नमस्ते दुनिया", "kernel.rs"]
         {
-            assert_eq!(Detector::new().detect(text), None, "{text}");
+            assert_eq!(Detector::default().detect(text), None, "{text}");
         }
     }
 
     #[test]
     fn few_words_are_no_certainty() {
-        let certain = |text: &str| Detector::new().detect(text).is_some_and(|guess| guess.certain);
+        let certain = |text: &str| Detector::default().detect(text).is_some_and(|guess| guess.certain);
         assert!(certain("Wo kann man die Fähre nehmen?") && certain("where does the ferry leave from"));
         assert!(!certain("ferry timetable") && !certain("restaurant de la gare"));
     }

@@ -109,7 +109,7 @@ impl Analyzers {
     }
 
     fn detector(&self) -> &Detector {
-        self.detector.get_or_init(Detector::new)
+        self.detector.get_or_init(Detector::default)
     }
 }
 
