@@ -48,7 +48,7 @@ mod tests {
         #[test]
         fn the_order_is_that_of_the_standard_library(items in proptest::collection::vec((0u8..20, any::<String>()), 0..80)) {
             let mut expected = items.clone();
-            expected.sort_by(|a, b| a.0.cmp(&b.0));
+            expected.sort_by_key(|item| item.0);
             let mut found = items.clone();
             sort_by(&mut found, |a, b| a.0.cmp(&b.0));
             prop_assert_eq!(&found, &expected);
