@@ -44,6 +44,11 @@ impl TokenBatch {
     }
 }
 
+/// The model of this call. A build without models has none, and by this nothing of what is done with one.
+fn model<'a>(services: &Services<'a>) -> Option<&'a dyn LateEncoder> {
+    services.late.filter(|_| cfg!(feature = "neural"))
+}
+
 /// Enters the model of this call into the manifest.
 ///
 /// # Errors
@@ -152,7 +157,7 @@ impl Engine {
         manifest: &Manifest,
         services: &Services<'_>,
     ) -> Result<Option<Rc<TokenQuery>>> {
-        let Some(encoder) = services.late else { return Ok(None) };
+        let Some(encoder) = model(services) else { return Ok(None) };
         let Some(codebook) = self.codebook(manifest).await? else { return Ok(None) };
         let (_, rows) = encode(&[query.to_owned()], Role::Query, encoder, services).await?;
         TokenQuery::new(&rows, &codebook).map(|query| Some(Rc::new(query)))
@@ -167,7 +172,7 @@ impl Engine {
         codebook: Option<Rc<Codebook>>,
         services: &Services<'_>,
     ) -> Result<Option<TokenBatch>> {
-        let Some(encoder) = services.late else { return Ok(None) };
+        let Some(encoder) = model(services) else { return Ok(None) };
         let snapshot = self.snapshot();
         match snapshot.manifest.encoders.get(&KIND) {
             Some(stored) if stored.digest != encoder.info().digest => {
@@ -267,7 +272,7 @@ impl Engine {
     /// them. True if there was one.
     pub(super) async fn make_up_tokens(&self, services: &Services<'_>) -> Result<bool> {
         let snapshot = self.snapshot();
-        let Some(encoder) = services.late else { return Ok(false) };
+        let Some(encoder) = model(services) else { return Ok(false) };
         let stored = snapshot.manifest.encoders.get(&KIND);
         // Another model's are left as they are: searches and additions say so.
         if stored.is_some_and(|stored| stored.digest != encoder.info().digest) {
