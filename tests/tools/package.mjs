@@ -18,7 +18,7 @@ const redirect = (from, to) => ({
 /** The element is built on the public interface, which the page may also use: it imports that file, not a copy. */
 const shared = redirect("index", { path: "./nearfield.js", external: true });
 const lazy = ["reference", "gpu"].map((name) => redirect(name, { path: `./${name}.js`, external: true }));
-const liteModules = redirect("modules", { path: join(root, "src", "js", "modules-lite.ts") });
+const liteParts = ["modules", "accelerator"].map((name) => redirect(name, { path: join(root, "src", "js", `${name}-lite.ts`) }));
 /** What visitors download, wasm and JavaScript, gzip -9, in KB. `all` are the files besides the largest of `oneOf`. */
 const BUDGETS = [
   { name: "full", oneOf: ["nearfield.wasm", "nearfield-relaxed.wasm"], all: ["nearfield.js", "worker.js", "element.js"], kb: 1240 },
@@ -48,7 +48,7 @@ export async function buildPackage() {
   await esbuild.build({ ...options, entryPoints: entries, plugins: lazy });
   await esbuild.build({ ...options, entryPoints: { reference: "src/js/reference.ts", gpu: "src/js/gpu.ts" } });
   const lite = { outdir: join(pkg, "lite"), alias: { "#wasm": join(bindgen, "lite.js") } };
-  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [liteModules, ...lazy] });
+  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [...liteParts, ...lazy] });
   await esbuild.build({ ...options, entryPoints: { element: "src/js/element.ts" }, plugins: [shared] });
   await writeTypes();
   await writeManifest();
