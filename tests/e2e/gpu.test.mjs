@@ -169,6 +169,7 @@ for (const [what, script, reason] of [
     assert.match(outcome.refusal.message, reason);
     assert.deepEqual([outcome.report.runs, outcome.found], ["wasm", "d"]);
     assert.match(outcome.report.reason, reason);
+    assert.ok(!plain.site.requests.some((path) => path.includes("gpu.")), "the module was fetched for nothing");
   });
 }
 
