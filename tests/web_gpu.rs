@@ -68,8 +68,8 @@ async fn attention_matches_its_twin() {
         (&[63, 64, 65], 2, 64),
     ];
     for (seed, (lengths, count, depth)) in cases.into_iter().enumerate() {
-        for sharpness in 0..3 {
-            probe.attention(lengths, Heads { count, depth }, 10 * seed as u64 + sharpness).await.unwrap();
+        for variation in 0..3 {
+            probe.attention(lengths, Heads { count, depth }, 10 * seed as u64 + variation).await.unwrap();
         }
     }
 }

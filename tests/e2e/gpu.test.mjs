@@ -1,6 +1,9 @@
 // Models on WebGPU through the public interface: a software adapter computes what a GPU would, slowly.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { test } from "node:test";
+import { pkg } from "../tools/paths.mjs";
 import { openForFile, scripts } from "./support/api.mjs";
 
 const MINILM = "all-MiniLM-L6-v2";
@@ -166,8 +169,20 @@ for (const [what, script, reason] of [
     assert.match(outcome.refusal.message, reason);
     assert.deepEqual([outcome.report.runs, outcome.found], ["wasm", "d"]);
     assert.match(outcome.report.reason, reason);
+    assert.ok(!plain.site.requests.some((path) => path.includes("gpu.")), "the module was fetched for nothing");
   });
 }
+
+test("the lite build runs nothing there, and says so", async () => {
+  const refusal = await page.evaluate(async () => {
+    const lite = await import("/pkg/lite/nearfield.js");
+    return t.failure(lite.open("lite", { storage: "memory", device: "webgpu", worker: t.factory("/pkg/lite/worker.js") }));
+  });
+  assert.equal(refusal.code, "Unsupported");
+  assert.match(refusal.message, /the lite build runs no models/);
+  const script = await readFile(join(pkg, "lite", "worker.js"), "utf8");
+  assert.ok(!script.includes("mostTokens"), "the lite worker holds what runs batches on the GPU");
+});
 
 test("nothing went wrong on the pages", () => {
   assert.deepEqual(problems, []);

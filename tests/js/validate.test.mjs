@@ -32,6 +32,7 @@ refused("an embedder without dims", open({ embedder: { name: "x", embed() {} } }
 refused("a storage that does not exist", open({ vectors: { storage: "f8" } }), /options\.vectors\.storage is "f8"/);
 refused("instructions that are none", open({ instructions: { passages: "x" } }), /instructions has no option "passages"/);
 refused("workers", open({ workers: "many" }), /options\.workers/);
+refused("a device that does not exist", open({ device: "gpu" }), /options\.device is "gpu", expected "auto" or "webgpu" or "wasm"/);
 accepted("an embedder of a class of the caller's", () => {
   class Own {
     name = "own";

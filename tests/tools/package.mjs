@@ -20,7 +20,7 @@ const shared = redirect("index", { path: "./nearfield.js", external: true });
 const lazy = ["reference", "gpu"].map((name) => redirect(name, { path: `./${name}.js`, external: true }));
 /** The language model serves the lite build too. */
 const generator = (path) => redirect("generator", { path, external: true });
-const liteModules = redirect("modules", { path: join(root, "src", "js", "modules-lite.ts") });
+const liteParts = ["modules", "accelerator"].map((name) => redirect(name, { path: join(root, "src", "js", `${name}-lite.ts`) }));
 /** What visitors download, wasm and JavaScript, gzip -9, in KB. `all` are the files besides the largest of `oneOf`. */
 const BUDGETS = [
   { name: "full", oneOf: ["nearfield.wasm", "nearfield-relaxed.wasm"], all: ["nearfield.js", "worker.js", "element.js"], kb: 1240 },
@@ -52,7 +52,7 @@ export async function buildPackage() {
   const onDemand = { reference: "src/js/reference.ts", generator: "src/js/generator.ts", gpu: "src/js/gpu.ts" };
   await esbuild.build({ ...options, entryPoints: onDemand });
   const lite = { outdir: join(pkg, "lite"), alias: { "#wasm": join(bindgen, "lite.js") } };
-  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [liteModules, ...lazy, generator("../generator.js")] });
+  await esbuild.build({ ...options, ...lite, entryPoints: entries, plugins: [...liteParts, ...lazy, generator("../generator.js")] });
   await esbuild.build({ ...options, entryPoints: { element: "src/js/element.ts" }, plugins: [shared] });
   await writeTypes();
   await writeManifest();
