@@ -2,7 +2,7 @@
 
 import { NearfieldError } from "./errors.js";
 import type { DeviceChoice, DeviceReport } from "./types.js";
-import type { Pause, Role, WasmModel } from "./wasm.js";
+import type { Pause, Reading, WasmModel } from "./wasm.js";
 
 export class Accelerator {
   readonly tokens = 0;
@@ -17,8 +17,8 @@ export class Accelerator {
     if (this.#choice === "webgpu") throw new NearfieldError("Unsupported", 'device "webgpu": the lite build runs no models');
   }
 
-  embed(model: WasmModel, texts: string[], role: Role, pause: Pause): Promise<Float32Array> {
-    return model.embed(texts, role, pause);
+  embed(model: WasmModel, texts: string[], reading: Reading, pause: Pause): Promise<Float32Array> {
+    return model.embed(texts, reading, pause);
   }
 
   score(model: WasmModel, query: string, texts: string[], pause: Pause): Promise<Float32Array> {
