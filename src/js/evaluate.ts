@@ -4,7 +4,7 @@ import type { Collection } from "./collection.js";
 import { invalid, throwIfAborted } from "./errors.js";
 import { parsePipeline } from "./pipelines.js";
 import { checkEvaluate, checkSearch } from "./schema.js";
-import type { CallOptions, SearchOptions } from "./types.js";
+import type { CallOptions, Generate, SearchOptions } from "./types.js";
 
 export interface EvaluateOptions extends CallOptions {
   /** Text of each query by its id. */
@@ -15,6 +15,8 @@ export interface EvaluateOptions extends CallOptions {
   pipelines: readonly string[] | Record<string, SearchOptions>;
   /** Hits that `+rerank` reranks. Default 50. */
   rerankTop?: number | undefined;
+  /** Writes the texts that `+hyde` and `+queries` ask for. */
+  generate?: Generate | undefined;
   /** Only the first so many judged queries. */
   limit?: number | undefined;
   onProgress?: ((event: { pipeline: string; done: number; total: number }) => void) | undefined;
@@ -41,27 +43,29 @@ const DEPTH = 100;
 
 /**
  * Runs every pipeline over every judged query. Times are of the queries that a reader would wait for, with 10 hits and
- * their texts; reranking pipelines, where retrieval hardly counts, are timed in the one run that is also judged.
+ * their texts; pipelines that rerank or have text written, where retrieval hardly counts, are timed in the one run that
+ * is also judged.
  */
 export async function evaluate(db: Collection, options: EvaluateOptions): Promise<Record<string, PipelineReport>> {
   checkEvaluate(options, "options");
-  const { queries, qrels, pipelines, rerankTop, limit = Infinity, signal, onProgress } = options;
+  const { queries, qrels, pipelines, rerankTop, generate, limit = Infinity, signal, onProgress } = options;
   const judged = Object.keys(queries).filter((id) => Object.values(qrels[id] ?? {}).some((grade) => grade > 0));
   const ids = judged.slice(0, limit);
   if (ids.length === 0) throw invalid("evaluate: no query has a relevant document in qrels");
 
   const reports: Record<string, PipelineReport> = {};
-  for (const [pipeline, wanted] of namedPipelines(pipelines, rerankTop)) {
+  for (const [pipeline, wanted] of namedPipelines(pipelines, rerankTop, generate)) {
     const run: Record<string, string[]> = {};
     const engine: number[] = [];
     const page: number[] = [];
+    const once = Boolean(wanted.rerank) || [wanted.expand?.hyde, wanted.expand?.queries].some((given) => typeof given === "function");
     // The first search may load a model.
     await db.search(queries[ids[0]!]!, { ...wanted, k: 1, signal });
     for (const [index, id] of ids.entries()) {
       throwIfAborted(signal);
       const search = (k: number, text: boolean) => timed(() => db.search(queries[id]!, { ...wanted, k, text, signal }));
-      const deep = await search(DEPTH, Boolean(wanted.rerank));
-      const shown = wanted.rerank ? deep : await search(10, true);
+      const deep = await search(DEPTH, once);
+      const shown = once ? deep : await search(10, true);
       engine.push(shown.result.timings.total!);
       page.push(shown.ms);
       run[id] = deep.result.hits.map((hit) => hit.id);
@@ -76,8 +80,12 @@ export async function evaluate(db: Collection, options: EvaluateOptions): Promis
   return reports;
 }
 
-function namedPipelines(pipelines: EvaluateOptions["pipelines"], rerankTop: number | undefined): [string, SearchOptions][] {
-  if (Array.isArray(pipelines)) return pipelines.map((name: string) => [name, parsePipeline(name, rerankTop)]);
+function namedPipelines(
+  pipelines: EvaluateOptions["pipelines"],
+  rerankTop: number | undefined,
+  generate: Generate | undefined,
+): [string, SearchOptions][] {
+  if (Array.isArray(pipelines)) return pipelines.map((name: string) => [name, parsePipeline(name, rerankTop, generate)]);
   const named = Object.entries(pipelines as Record<string, SearchOptions>);
   for (const [name, options] of named) checkSearch(options, `pipelines.${name}`);
   return named;

@@ -185,5 +185,6 @@ export const checkEvaluate = isShape({
     if (!Array.isArray(value)) isPlain(value, path);
   },
   rerankTop: isPositive,
+  generate: isFunction,
   limit: isPositive,
 });

@@ -1,6 +1,6 @@
 // The half of `npm run eval` that runs in the browser: it asks the server for its job, does it through the public
 // interface of the package, and posts progress and the result back, so that every browser is driven in the same way.
-import { destroy, evaluate, open } from "/pkg/nearfield.js";
+import { destroy, evaluate, localGenerator, open } from "/pkg/nearfield.js";
 import { calibrate } from "./calibrate.mjs";
 
 /** Trusted Types let no plain text become the address of a worker. */
@@ -84,14 +84,18 @@ async function run() {
   await db.close();
 
   db = await open(name, { ...job.open, worker, onProgress });
+  const writes = job.pipelines.some((pipeline) => /\+(hyde|queries)/.test(pipeline));
+  const generate = writes ? await localGenerator({ worker, onProgress }) : undefined;
   const pipelines = await evaluate(db, {
     queries,
     qrels,
     pipelines: job.pipelines,
     rerankTop: job.rerankTop,
     limit: job.limit,
+    generate,
     onProgress: ({ pipeline, done, total }) => onProgress({ phase: pipeline, done, total }),
   });
+  generate?.close();
   const recall = job.graph && job.open.embedder ? await graphRecall(db, Object.keys(qrels).map((id) => queries[id])) : undefined;
   const { bytes, embedder, build, wasmMemory } = await db.stats();
   const any = Object.values(pipelines)[0];
@@ -109,6 +113,7 @@ async function run() {
       wasm_memory_bytes: Math.max(wasmMemory, indexed.wasmMemory),
     },
     pipelines: Object.fromEntries(Object.entries(pipelines).map(([key, { queries: _, ...rest }]) => [key, rest])),
+    ...(generate && { generator: generate.usage }),
     ...(recall !== undefined && { "graph_recall@10": recall }),
     calibration: await calibrate(build),
   };

@@ -32,6 +32,13 @@ check("hybrid-rrf:document@128+prf+parents+rerank", {
 });
 check("dense@64+rerank", { mode: "dense", dims: 64, rerank: { top: 50 } });
 
+test("text is written by the generator that is given, and not without one", () => {
+  const generate = () => "";
+  assert.deepEqual(parsePipeline("dense+prf+hyde", 50, generate), { mode: "dense", expand: { prf: true, hyde: generate } });
+  assert.deepEqual(parsePipeline("bm25+queries", 50, generate).expand, { queries: generate });
+  assert.throws(() => parsePipeline("dense+hyde"), { code: "InvalidInput", message: /generate/ });
+});
+
 test("the depth of reranking is the caller's", () => assert.deepEqual(parsePipeline("bm25+rerank", 20).rerank, { top: 20 }));
 
 for (const name of ["", "bm26", "bm25@64", "splade@64", "colbert@64", "colbert:sentence", "bm25+rerank+colbert", "bm25:sentence", "dense:word", "dense@64:chunk", "dense@0", "dense@", "+rerank", "bm25+rerank+rerank", "toString", "DENSE"]) {

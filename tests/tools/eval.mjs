@@ -16,9 +16,9 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
   --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, splade, two-stage, joint,
-                      colbert, hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, +parents, and +rerank
-                      or +colbert; gold-standard. dense:sentence, dense:chunk and dense:document compare vectors of that
-                      level alone
+                      colbert, hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, +hyde or
+                      +queries (by a language model in the page: seconds a query), +parents, and +rerank or +colbert;
+                      gold-standard. dense:sentence, dense:chunk and dense:document compare vectors of that level alone
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
   --late-encoder N    late-interaction model; default answerai-colbert-small-v1 where a pipeline needs one, with its
@@ -238,6 +238,7 @@ async function main() {
     index,
     pipelines,
     ...(recall !== undefined && { "graph_recall@10": recall }),
+    ...(measured.generator && { generator: measured.generator }),
     machine: machine(),
     calibration,
     module,
@@ -248,6 +249,11 @@ async function main() {
       `${index.seconds.toFixed(1)} s (${index.docs_per_s.toFixed(1)} documents/s, ${Math.round(index.tokens_per_s)} tokens/s)`,
   );
   console.log(table(pipelines));
+  if (measured.generator) {
+    const { outputTokens, tokensPerSecond, readTokensPerSecond } = measured.generator;
+    const speed = `reads ${readTokensPerSecond.toFixed(0)} and writes ${tokensPerSecond.toFixed(1)} tokens/s`;
+    console.log(`the language model wrote ${outputTokens} tokens; it ${speed}`);
+  }
   if (recall !== undefined) console.log(`the graph finds ${(100 * recall).toFixed(2)} % of the ten nearest of an exact scan`);
   console.log(`${result.machine}; the bare int8 kernel does ${calibration.toFixed(1)} Gop/s`);
   if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
