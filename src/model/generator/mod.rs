@@ -179,9 +179,10 @@ fn likeliest(scores: &mut [f32], tokens: &[u32]) -> u32 {
 
 /// Takes what is whole from the front. Bytes that can never become a character are replaced.
 fn whole_characters(pending: &mut Vec<u8>) -> String {
-    let unfinished = match pending.utf8_chunks().last() {
-        // An unfinished character is at most three bytes at the very end.
-        Some(chunk) if std::str::from_utf8(pending).is_err_and(|e| e.error_len().is_none()) => chunk.invalid().len(),
+    // An unfinished character is the beginning of one, at the very end.
+    let end = pending.utf8_chunks().last().map_or(&[][..], |chunk| chunk.invalid());
+    let unfinished = match std::str::from_utf8(end) {
+        Err(error) if error.error_len().is_none() => end.len(),
         _ => 0,
     };
     let rest = pending.split_off(pending.len() - unfinished);
