@@ -1,6 +1,6 @@
 //! The int8 encoder on real weights, against the f32 reference by candle.
 
-#![cfg(feature = "neural")]
+#![cfg(feature = "native")]
 
 mod common;
 #[path = "support/models.rs"]

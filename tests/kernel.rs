@@ -1,4 +1,5 @@
 //! The native kernels against the scalar oracle.
+#![cfg(not(target_arch = "wasm32"))]
 
 #[path = "support/kernel_laws.rs"]
 mod laws;

@@ -1,4 +1,5 @@
 //! Analysers and highlights from outside: what holds for any text in any language.
+#![cfg(not(target_arch = "wasm32"))]
 
 use nearfield::limits::TERM_BYTES;
 use nearfield::text::{highlight, Analyzer, LANGUAGES};

@@ -1,4 +1,5 @@
 //! Chunkers from outside: what each strategy makes of a text, and what holds for any text.
+#![cfg(not(target_arch = "wasm32"))]
 
 use nearfield::text::{chunk, passage, ChunkOptions, Chunked, Strategy as By, TokenCounter, WordCounter, MIN_TOKENS};
 use nearfield::ErrorKind;
