@@ -5,14 +5,15 @@
 //! The codebook comes with the first tokens, and anew while the collection is small and grows: then every segment's
 //! codes are made again from the vectors that they stand for, in the commit that brings the tokens it was outgrown by.
 
+use super::agreement::Representation;
 use super::services::{Phase, Progress, Services};
 use super::write::model_input;
 use super::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::index::{
     seal_tokens, BlobKind, ChunkTokens, Codebook, Level, Segment, TokenCodes, TokenForm, TokenQuery, TokenView,
 };
-use crate::model::{EncoderInfo, LateEncoder, Role};
+use crate::model::{LateEncoder, Role};
 use crate::search::options::{Mode, RerankWith, SearchOptions};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Named, Numbered, SegmentEntry};
@@ -21,6 +22,8 @@ use std::rc::Rc;
 
 const KIND: BlobKind = BlobKind::Colbert;
 const SHARED: BlobKind = BlobKind::Centroids;
+const MODEL: Representation =
+    Representation { kind: KIND, search: "colbert", stored: "token vectors", encoder: "late-interaction model" };
 
 /// Texts whose vectors are in memory at once, as numbers: 64 of 300 tokens take 7 MB at 96 dimensions.
 const PART: usize = 64;
@@ -49,28 +52,9 @@ fn model<'a>(services: &Services<'a>) -> Option<&'a dyn LateEncoder> {
     services.late.filter(|_| cfg!(feature = "neural"))
 }
 
-/// Enters the model of this call into the manifest.
-///
-/// # Errors
-/// `ModelMismatch` if it is another than the stored one, or if there is a stored one and none with this call.
+/// Enters the model of this call into the manifest; see [`Representation::agree`].
 pub(super) fn agree(manifest: &mut Manifest, services: &Services<'_>) -> Result<()> {
-    let offered = services.late.map(|encoder| encoder.info());
-    match (manifest.encoders.get(&KIND), offered) {
-        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
-        (Some(stored), offered) => Err(mismatch(stored, offered)),
-        (None, None) => Ok(()),
-        (None, Some(offered)) => {
-            manifest.encoders.insert(KIND, offered.clone());
-            Ok(())
-        }
-    }
-}
-
-fn mismatch(stored: &EncoderInfo, offered: Option<&EncoderInfo>) -> Error {
-    let show = |info: &EncoderInfo| format!("{} ({:.12})", info.name, info.digest);
-    let (stored, offered) = (show(stored), offered.map_or("no late-interaction model".to_owned(), show));
-    let message = format!("the collection holds token vectors of {stored}, this call has {offered}");
-    Error::new(ErrorKind::ModelMismatch, message)
+    MODEL.agree(manifest, services.late.map(|encoder| encoder.info()))
 }
 
 /// Whether a search compares token vectors, in its mode or to rerank.
@@ -79,18 +63,9 @@ pub(super) fn is_wanted(options: &SearchOptions) -> bool {
     options.mode == Mode::Colbert || (reranks && options.k > 0)
 }
 
-/// Whether token vectors can be compared.
-///
-/// # Errors
-/// `InvalidInput` where the collection has none, or was opened without their model; `ModelMismatch` for another model.
+/// Whether token vectors can be asked for; see [`Representation::check_search`].
 pub(super) fn check_search(snapshot: &Snapshot, services: &Services<'_>) -> Result<()> {
-    match (snapshot.manifest.encoders.get(&KIND), services.late.map(|encoder| encoder.info())) {
-        _ if snapshot.views.is_empty() => Ok(()),
-        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
-        (Some(stored), Some(offered)) => Err(mismatch(stored, Some(offered))),
-        (None, _) => Err(Error::invalid("colbert: no document was added with a late-interaction model")),
-        (_, None) => Err(Error::invalid("colbert: the collection was opened without its late-interaction model")),
-    }
+    MODEL.check_search(snapshot, services.late.map(|encoder| encoder.info()))
 }
 
 /// Whether a segment's codes are those of the collection's codebook.
@@ -176,7 +151,7 @@ impl Engine {
         let snapshot = self.snapshot();
         match snapshot.manifest.encoders.get(&KIND) {
             Some(stored) if stored.digest != encoder.info().digest => {
-                return Err(mismatch(stored, Some(encoder.info())))
+                return Err(MODEL.mismatch(stored, Some(encoder.info())))
             }
             _ => {}
         }

@@ -6,6 +6,7 @@
 //! Every method takes `&self` and may run while others wait: a search holds the snapshot it began with, and writers
 //! queue for one lock.
 
+mod agreement;
 mod archive;
 mod colbert;
 mod context;

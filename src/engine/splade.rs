@@ -1,19 +1,22 @@
 //! The learned sparse representation of a collection: which model made it, passages encoded as they are added, queries
 //! as they are asked, and segments that lack it encoded by maintenance.
 
+use super::agreement::Representation;
 use super::services::{Phase, Progress, Services};
 use super::write::model_input;
 use super::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::index::{seal_impacts, BlobKind, Level, WeightedTerms};
 use crate::limits;
-use crate::model::{EncoderInfo, Role};
+use crate::model::Role;
 use crate::search::snapshot::{Snapshot, View};
 use crate::sorting::sort_by;
 use crate::store::{Blob, Manifest, Numbered};
 use std::collections::BTreeSet;
 
 const KIND: BlobKind = BlobKind::Splade;
+const MODEL: Representation =
+    Representation { kind: KIND, search: "splade", stored: "weighted terms", encoder: "sparse encoder" };
 
 /// Chunks that are encoded in one call while a segment is made up for.
 const PART: usize = 256;
@@ -23,42 +26,14 @@ pub(super) fn representations(manifest: &Manifest) -> BTreeSet<BlobKind> {
     manifest.encoders.keys().copied().filter(|kind| kind.of_segments()).collect()
 }
 
-/// Enters the model of this call into the manifest.
-///
-/// # Errors
-/// `ModelMismatch` if it is another than the stored one, or if there is a stored one and none with this call.
+/// Enters the model of this call into the manifest; see [`Representation::agree`].
 pub(super) fn agree(manifest: &mut Manifest, services: &Services<'_>) -> Result<()> {
-    let offered = services.sparse.map(|encoder| encoder.info());
-    match (manifest.encoders.get(&KIND), offered) {
-        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
-        (Some(stored), offered) => Err(mismatch(stored, offered)),
-        (None, None) => Ok(()),
-        (None, Some(offered)) => {
-            manifest.encoders.insert(KIND, offered.clone());
-            Ok(())
-        }
-    }
+    MODEL.agree(manifest, services.sparse.map(|encoder| encoder.info()))
 }
 
-fn mismatch(stored: &EncoderInfo, offered: Option<&EncoderInfo>) -> Error {
-    let show = |info: &EncoderInfo| format!("{} ({:.12})", info.name, info.digest);
-    let (stored, offered) = (show(stored), offered.map_or("no sparse encoder".to_owned(), show));
-    let message = format!("the collection holds weighted terms of {stored}, this call has {offered}");
-    Error::new(ErrorKind::ModelMismatch, message)
-}
-
-/// Whether weighted terms can be asked for.
-///
-/// # Errors
-/// `InvalidInput` where the collection has none, or was opened without their model; `ModelMismatch` for another model.
+/// Whether weighted terms can be asked for; see [`Representation::check_search`].
 pub(super) fn check_search(snapshot: &Snapshot, services: &Services<'_>) -> Result<()> {
-    match (snapshot.manifest.encoders.get(&KIND), services.sparse.map(|encoder| encoder.info())) {
-        _ if snapshot.views.is_empty() => Ok(()),
-        (Some(stored), Some(offered)) if stored.digest == offered.digest => Ok(()),
-        (Some(stored), Some(offered)) => Err(mismatch(stored, Some(offered))),
-        (None, _) => Err(Error::invalid("splade: no document was added with a sparse encoder")),
-        (_, None) => Err(Error::invalid("splade: the collection was opened without its sparse encoder")),
-    }
+    MODEL.check_search(snapshot, services.sparse.map(|encoder| encoder.info()))
 }
 
 /// The weighted terms of texts, checked. `None` without a model.
