@@ -58,7 +58,8 @@ export async function evaluate(db: Collection, options: EvaluateOptions): Promis
     const run: Record<string, string[]> = {};
     const engine: number[] = [];
     const page: number[] = [];
-    const once = Boolean(wanted.rerank) || [wanted.expand?.hyde, wanted.expand?.queries].some((given) => typeof given === "function");
+    const { hyde, queries: others } = wanted.expand || {};
+    const once = Boolean(wanted.rerank) || typeof hyde === "function" || typeof others === "function";
     // The first search may load a model.
     await db.search(queries[ids[0]!]!, { ...wanted, k: 1, signal });
     for (const [index, id] of ids.entries()) {

@@ -12,7 +12,7 @@ export type { Endpoint } from "./endpoint.js";
 export { builtInGenerator, chatGenerator, type ChatOptions, type Usage } from "./generators.js";
 export { highlightFragments, type Fragment } from "./highlight.js";
 export { learnWeights, type LearnOptions, type LearntWeights } from "./learn.js";
-export { localGenerator, type LocalGenerator, type LocalGeneratorOptions, type LocalUsage } from "./local-generator.js";
+export { localGenerator, type GenerateOptions, type LocalGenerator, type LocalGeneratorOptions, type LocalUsage } from "./local-generator.js";
 export { open } from "./open.js";
 export { openAIEmbedder, type EmbeddingUsage, type OpenAIEmbedderOptions } from "./openai-embedder.js";
 export { chunk, destroy, embed, importCollection, listCollections, rerank, selfCheck } from "./parts.js";

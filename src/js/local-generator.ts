@@ -6,7 +6,7 @@ import { Peer, type CallOptions as RpcOptions } from "./rpc.js";
 import { checkLocalGenerator, checkGenerate } from "./schema.js";
 import { modelSource } from "./setup.js";
 import { requireWorkers, spawn } from "./spawn.js";
-import type { Generate, RuntimeOptions } from "./types.js";
+import type { RuntimeOptions } from "./types.js";
 import { textArgument } from "./validate.js";
 
 export interface LocalGeneratorOptions extends Omit<RuntimeOptions, "workers"> {
@@ -32,8 +32,15 @@ export interface LocalUsage {
   tokensPerSecond: number;
 }
 
-export interface LocalGenerator extends Generate {
-  (prompt: string, options?: { signal?: AbortSignal | undefined; onText?: ((piece: string) => void) | undefined }): Promise<string>;
+export interface GenerateOptions {
+  signal?: AbortSignal | undefined;
+  /** Hears each piece of the answer as it is written. */
+  onText?: ((piece: string) => void) | undefined;
+}
+
+/** A generator as `expand` takes it. */
+export interface LocalGenerator {
+  (prompt: string, options?: GenerateOptions): Promise<string>;
   usage: LocalUsage;
   /** Ends the worker and gives its memory back. Prompts that wait fail with Aborted. */
   close(): void;
@@ -70,9 +77,9 @@ export async function localGenerator(options: LocalGeneratorOptions = {}): Promi
 
   const usage: LocalUsage = { requests: 0, inputTokens: 0, outputTokens: 0, readTokensPerSecond: 0, tokensPerSecond: 0 };
   let [readSeconds, writeSeconds] = [0, 0];
-  const generate: Generate = async (prompt, given = {}) => {
+  const generate = async (prompt: string, given: GenerateOptions = {}): Promise<string> => {
     checkGenerate(given, "options");
-    const { signal, onText } = given as { signal?: AbortSignal; onText?: (piece: string) => void };
+    const { signal, onText } = given;
     const answer = await remote.call("generate", [instruction, textArgument(prompt, "prompt"), maxTokens], {
       signal,
       onProgress: onText as RpcOptions["onProgress"],
