@@ -19,7 +19,6 @@ after(async () => {
 
 const ready = () => page.waitForFunction(() => !document.getElementById("choices-open").disabled && document.body.dataset.state === "ready");
 const hits = () => page.locator("#results > li").count();
-const model = () => page.evaluate(() => document.getElementById("stats").textContent);
 
 test("the dialog is reached and left by keyboard", async () => {
   await ready();
@@ -67,7 +66,7 @@ test("another model takes the library over, and is kept", async () => {
   assert.ok((await hits()) > 0);
   await page.reload();
   await ready();
-  assert.match(await model(), /potion-base-2M/);
+  await page.waitForFunction(() => /potion-base-2M, 64 dimensions/.test(document.getElementById("stats").textContent));
 });
 
 test("nothing was reported to the console as an error, and no policy was violated", () => assert.deepEqual(opened.problems, []));

@@ -29,6 +29,8 @@ test("the tarball holds what is needed and nothing else", () => {
     "LICENSE-MIT",
     "README.md",
     "element.js",
+    "generator.js",
+    "generator.wasm",
     "gpu.js",
     "gpu.wasm",
     "lite/nearfield.js",

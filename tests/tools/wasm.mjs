@@ -15,7 +15,10 @@ const features = (...names) => ["--no-default-features", "--features", names.joi
 /** What tests need of the crate. */
 export const FEATURES = features("neural", "reference", "gpu");
 
-/** Of each glue its features, and the modules that it serves: file name in pkg/, flags for this crate alone. */
+/**
+ * Of each glue its features, how this crate is optimised where not for speed alone, and the modules that it serves: file
+ * name in pkg/, flags for this crate alone.
+ */
 const products = [
   {
     glue: "nearfield",
@@ -26,7 +29,7 @@ const products = [
       { file: "nearfield-relaxed.wasm", rustc: ["-C", "target-feature=+relaxed-simd"], opt: ["--enable-relaxed-simd"] },
     ],
   },
-  { glue: "lite", features: features("engine"), inline: 10, modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
+  { glue: "lite", features: features("engine"), inline: 10, level: "s", modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
   { glue: "reference", features: features("reference"), inline: 10, modules: [{ file: "reference.wasm", rustc: [], opt: [] }] },
   { glue: "generator", features: features("generator"), inline: 130, modules: [{ file: "generator.wasm", rustc: [], opt: [] }] },
   { glue: "gpu", features: features("gpu"), inline: 10, modules: [{ file: "gpu.wasm", rustc: [], opt: [] }] },
@@ -91,11 +94,12 @@ async function buildOneQuickly({ glue, features, modules }) {
   for (const end of ["js", "d.ts"]) await copyFile(join(out, `${glue}.${end}`), join(bindgen, `${glue}.${end}`));
 }
 
-async function buildProduct({ glue, features, inline, modules }, out) {
+async function buildProduct({ glue, features, inline, level = "3", modules }, out) {
   const glues = [];
+  const profile = { CARGO_PROFILE_RELEASE_OPT_LEVEL: level };
   for (const module of modules) {
     const folder = join(out, module.file);
-    await compile({ ...module, rustc: [...inlining(inline), ...module.rustc] }, glue, features, folder);
+    await compile({ ...module, rustc: [...inlining(inline), ...module.rustc] }, glue, features, folder, profile);
     glues.push(await unify(folder, glue));
   }
   if (glues.some((text) => text !== glues[0])) {
