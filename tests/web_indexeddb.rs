@@ -274,7 +274,7 @@ async fn a_staging_that_ends_anywhere_can_be_discarded_and_begun_again() {
 #[wasm_bindgen_test]
 async fn what_version_1_stored_is_read_and_written_on() {
     destroy("old").await.unwrap();
-    let old: Vec<u8> = (0..3_000_000u32).map(|at| (at * at >> 3) as u8).collect();
+    let old: Vec<u8> = (0..3_000_000u32).map(|at| (at.wrapping_mul(at) >> 3) as u8).collect();
     version_one("nearfield:old", &commit(0, &[]).manifest, &old).await.unwrap();
     let store = IndexedDbStore::open("old").await.unwrap();
     assert_eq!(store.manifest().await.unwrap(), Some(commit(0, &[]).manifest));
