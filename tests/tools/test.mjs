@@ -31,14 +31,14 @@ const cargo = (...args) => () => run("cargo", args);
 const nativeTests = () =>
   run("cargo", ["test", "--no-fail-fast", "--", "--show-output"], { env: { NEARFIELD_MODELS: models, ...LONG } });
 
-/** Rust tests in a real browser: those of tests/web_*.rs. */
-function wasmPack(browser, driver, env = {}) {
+/** Rust tests in a real browser: those of tests/web_*.rs, or some of them. */
+function wasmPack(browser, driver, { env = {}, tests = "web_*" } = {}) {
   return () => {
     const found = find(driver);
     const named = found ? [`--${driver}`, found] : [];
     // Without a driver at hand, wasm-pack fetches one that fits the browser.
     const mode = found ? ["--mode", "no-install"] : [];
-    const args = ["test", "--headless", `--${browser}`, ...named, ...mode, ".", ...FEATURES, "--test", "web_*"];
+    const args = ["test", "--headless", `--${browser}`, ...named, ...mode, ".", ...FEATURES, "--test", tests];
     return run("wasm-pack", args, {
       env: { ...wasmEnv(), WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60", ...env },
     });
@@ -107,7 +107,11 @@ const runners = [
       ["wasm tests in Firefox", wasmPack("firefox", "geckodriver"), cargoCounts],
       [
         "wasm tests with relaxed SIMD in Chromium",
-        wasmPack("chrome", "chromedriver", { RUSTC_WORKSPACE_WRAPPER: join(root, "tests", "tools", "relaxed-rustc") }),
+        wasmPack("chrome", "chromedriver", {
+          env: { RUSTC_WORKSPACE_WRAPPER: join(root, "tests", "tools", "relaxed-rustc") },
+          // Only kernels know of it.
+          tests: "web_kernel",
+        }),
         cargoCounts,
       ],
     ],
