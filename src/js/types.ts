@@ -388,7 +388,7 @@ export interface SearchOptions extends ProgressOptions {
   ef?: number | undefined;
   /**
    * Order the first `top` (default 50) anew: the cross-encoder reads them (default), or their token vectors, which the
-   * `lateEncoder` made when they were added, are compared with the query's, in milliseconds.
+   * `lateEncoder` made when they were added, are compared with the query's.
    */
   rerank?: boolean | { with?: "cross-encoder" | "colbert" | undefined; top?: number | undefined } | undefined;
   /** Search for more than the query says. Default: no. */
