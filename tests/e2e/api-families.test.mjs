@@ -1,5 +1,5 @@
 // Embedding models of other families, by URL as a hub lays them out: a dense head in a file of its own, and instructions
-// of the caller's. The checkpoints are those of tests/families.rs.
+// of the caller's. The checkpoints are those of tests/native/families.rs.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

@@ -31,7 +31,6 @@ impl WordHashes {
     }
 
     /// The same vectors, of a model that says that their prefixes stand for them.
-    #[allow(dead_code, reason = "not every test has models of both kinds")]
     pub fn matryoshka(digest: &str) -> WordHashes {
         let WordHashes { info } = WordHashes::new(digest);
         WordHashes { info: EmbedderInfo { matryoshka: true, ..info } }
@@ -117,7 +116,6 @@ pub struct WordVectors {
     info: EncoderInfo,
 }
 
-#[allow(dead_code, reason = "not every test has a late-interaction model")]
 impl WordVectors {
     pub const DIMS: usize = 18;
 
@@ -225,7 +223,6 @@ impl Host {
     }
 
     /// With a late-interaction model, too.
-    #[allow(dead_code, reason = "not every test has a late-interaction model")]
     pub fn late() -> Host {
         Host { late: Some(WordVectors::new("t")), ..Host::new() }
     }

@@ -1,4 +1,4 @@
-//! What the vectorised kernels owe to the scalar oracle, as functions of a shape and a seed. `tests/kernel.rs` runs
+//! What the vectorised kernels owe to the scalar oracle, as functions of a shape and a seed. `tests/native/kernel.rs` runs
 //! them natively, `tests/web_kernel.rs` in browsers, where each build has its own instructions.
 
 use nearfield::kernel::{self, padded, scalar, Activations, AttentionScratch, AttentionShape, Code, Combine};

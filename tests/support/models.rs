@@ -1,6 +1,6 @@
 //! Models for tests that compute: as they are shipped, and at full precision.
 
-use crate::model_dir;
+use super::model_dir::model_dir;
 use nearfield::model::config::ModelCard;
 use nearfield::model::float_weights::FloatWeights;
 use nearfield::model::neural::NeuralModel;

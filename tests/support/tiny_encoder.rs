@@ -24,7 +24,7 @@ pub fn config(hidden: usize, heads: usize, intermediate: usize) -> BertConfig {
 
 /// Random weights of the size that training gives: products keep the variance of their input.
 pub fn weights(config: &BertConfig, seed: u64) -> Weights {
-    let mut random = crate::laws::Random(seed);
+    let mut random = super::laws::Random(seed);
     let mut weights = Weights::new();
     let (hidden, inner) = (config.hidden, config.intermediate);
     let mut matrix = |name: &str, rows: usize, cols: usize, spread: f32| {
@@ -71,7 +71,7 @@ pub fn weights(config: &BertConfig, seed: u64) -> Weights {
 /// Every hidden state of a ragged batch against the reference, which sees one sequence at a time.
 pub async fn agrees_with_the_reference(config: &BertConfig, seed: u64) {
     let encoder = Encoder::new(config, &mut weights(config, seed)).unwrap();
-    let mut random = crate::laws::Random(!seed);
+    let mut random = super::laws::Random(!seed);
     let mut any =
         |len: usize, bound: i64| -> Vec<u32> { (0..len).map(|_| random.between(0, bound - 1) as u32).collect() };
     let sequences: Vec<(Vec<u32>, Vec<u32>)> = [1, 17, 2, 80, 5].map(|len| (any(len, 50), any(len, 2))).into();

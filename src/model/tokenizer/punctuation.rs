@@ -2,7 +2,7 @@
 //! punctuation, each of which BERT makes a word of its own. The Python package goes by an old version of Unicode, and
 //! so did everyone who trained a model with it; the library goes by a new one. Characters on which they differ are
 //! replaced, before the library sees them, by others on which they agree. None of either is in a vocabulary, so
-//! the ids come out as in Python. `tests/tokenizer.rs` compares the two over all of Unicode.
+//! the ids come out as in Python. `tests/native/tokenizer.rs` compares the two over all of Unicode.
 
 use std::borrow::Cow;
 
