@@ -39,6 +39,7 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --browser NAME      chromium (default), firefox or webkit
   --device NAME       wasm or webgpu
   --limit N           only the first N judged queries
+  --built             measure pkg/ as it is, without building
   --json FILE         where the result goes
 
 Without --pipelines: bm25, tfidf, dense, hybrid-rrf, hybrid-weighted and hybrid-rrf@256; also hybrid-rrf+rerank with a
@@ -69,6 +70,7 @@ const { values: options } = parseArgs({
     browser: { type: "string", default: "chromium" },
     device: text,
     limit: text,
+    built: { type: "boolean", default: false },
     json: text,
     yes: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -225,7 +227,7 @@ async function main() {
   const work = job();
   const kind = oneOf("browser", "chromium", "firefox", "webkit");
   await setup(["build", "models", kind], { yes: options.yes });
-  await build();
+  if (!options.built) await build();
   const measured = await measure(kind, work, data);
   const { docs, queries, model, build: module, index, pipelines, calibration } = measured;
   const recall = measured["graph_recall@10"];
