@@ -12,6 +12,7 @@ import { load, onOtherTab, save } from "./lib/settings.js";
 import { Shelf } from "./lib/shelf.js";
 import { State } from "./lib/state.js";
 import { registerServiceWorker } from "./lib/trusted.js";
+import { writing } from "./lib/writing.js";
 import { mountAdding } from "./views/adding.js";
 import { mountChoices } from "./views/choices.js";
 import { mountCompare } from "./views/compare.js";
@@ -294,7 +295,7 @@ mountResults(state, { read: (hit) => read(hit.id, hit), retry: search.run, ask: 
 mountChoices(state, { current: choices, apply: choose });
 mountKeyboard({ clear: search.clear });
 const query = () => byId("query", HTMLInputElement).value;
-mountCompare(() => library.collection, { query, read: (hit) => read(hit.id, hit), load, save, choices });
+mountCompare(() => library.collection, { query, read: (hit) => read(hit.id, hit), load, save, choices, generate: writing(onModel) });
 mountPrompt(() => library.collection, query);
 
 onOtherTab("shelf", () => refresh().catch(() => {}));

@@ -37,6 +37,7 @@ const FILES = [
   "lib/shelf.js",
   "lib/state.js",
   "lib/trusted.js",
+  "lib/writing.js",
   "views/adding.js",
   "views/choices.js",
   "views/compare.js",

@@ -31,9 +31,9 @@ test("the dialog is reached and left by keyboard", async () => {
   assert.equal(await page.evaluate(() => document.activeElement.id), "choices-open");
 });
 
-test("weighted terms and sentences can be searched once they are chosen", async () => {
+test("weighted terms, vectors of words and of sentences can be searched once they are chosen, and a model writes", async () => {
   await page.click("#choices-open");
-  for (const name of ["sparse", "sentences", "late"]) {
+  for (const name of ["sparse", "tokens", "sentences", "late", "writer"]) {
     await page.focus(`#choices-${name}`);
     await page.keyboard.press("Space");
   }
@@ -45,9 +45,10 @@ test("weighted terms and sentences can be searched once they are chosen", async 
   await page.fill("#query", "how are vectors compared?");
   await page.click("#compare-open");
   const choose = async (name) => page.check(`#compare-choices input[value="${name}"]`);
-  for (const name of ["splade", "dense:sentence", "dense:document"]) await choose(name);
+  const chosen = ["splade", "dense:sentence", "dense:document", "colbert", "hybrid-rrf+colbert", "hybrid-rrf+hyde"];
+  for (const name of chosen) await choose(name);
   await page.waitForFunction(() => document.getElementById("compare-columns").getAttribute("aria-busy") === "false");
-  for (const name of ["splade", "dense:sentence", "dense:document"]) {
+  for (const name of chosen) {
     const column = page.locator(`#compare-columns [data-pipeline="${name}"]`);
     assert.ok((await column.locator("li").count()) > 0, name);
     assert.equal(await column.locator(".problem").count(), 0, name);

@@ -6,6 +6,8 @@
  * @property {boolean} sparse also weighted terms of a learned sparse model
  * @property {boolean} sentences also a vector for each sentence
  * @property {boolean} late vectors of passages that have seen the text around them
+ * @property {boolean} tokens also a vector for each word, of a late-interaction model
+ * @property {boolean} writer a language model may imagine answers and word questions anew
  */
 
 /** @type {{ name: string, about: string }[]} */
@@ -17,9 +19,10 @@ export const EMBEDDERS = [
 ];
 
 export const SPARSE_ENCODER = "splade-tiny";
+export const LATE_ENCODER = "answerai-colbert-small-v1";
 
 /** @type {Choices} */
-const USUAL = { embedder: "all-MiniLM-L6-v2", sparse: false, sentences: false, late: false };
+const USUAL = { embedder: "all-MiniLM-L6-v2", sparse: false, sentences: false, late: false, tokens: false, writer: false };
 
 /** What was saved, as far as it can still be had. @param {Partial<Choices>} saved @returns {Choices} */
 export function chosen(saved) {
@@ -31,8 +34,9 @@ export function chosen(saved) {
 export const possible = (choices) => ({ ...choices, late: choices.late && choices.embedder !== "potion-base-2M" });
 
 /** Options of `open`. @param {Choices} choices */
-export const openOptions = ({ embedder, sparse, sentences, late }) => ({
+export const openOptions = ({ embedder, sparse, sentences, late, tokens }) => ({
   embedder,
   sparseEncoder: sparse ? SPARSE_ENCODER : undefined,
+  lateEncoder: tokens ? LATE_ENCODER : undefined,
   chunk: { sentences, late },
 });

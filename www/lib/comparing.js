@@ -5,7 +5,7 @@ import { isAborted } from "./errors.js";
 
 /**
  * @typedef {import("../pkg/nearfield.js").Hit} Hit
- * @typedef {{ name: string, about: string, slow?: boolean, needs?: "sparse" | "sentences" }} Pipeline
+ * @typedef {{ name: string, about: string, needs?: "sparse" | "sentences" | "tokens" | "writer" }} Pipeline
  * @typedef {{ hits: Hit[], ms: number, timings: Record<string, number> } | { error: unknown }} Outcome
  */
 
@@ -20,12 +20,16 @@ export const PIPELINES = [
   { name: "dense:sentence", about: "meaning of single sentences", needs: "sentences" },
   { name: "dense:document", about: "meaning of whole documents" },
   { name: "splade", about: "words that a model weighed and added", needs: "sparse" },
+  { name: "colbert", about: "each word of the question beside each of the passage", needs: "tokens" },
   { name: "hybrid-rrf", about: "words and meaning, fused by reciprocal ranks" },
   { name: "hybrid-weighted", about: "words and meaning, fused by scores" },
   { name: "two-stage", about: "found by words, ordered by meaning" },
   { name: "joint", about: "words and meaning in one pass, one score" },
-  { name: "hybrid-rrf+rerank", about: "fused, then read by the cross-encoder", slow: true },
-  { name: "gold-standard", about: "feedback, fused, then read by the cross-encoder", slow: true },
+  { name: "hybrid-rrf+rerank", about: "fused, then read by the cross-encoder" },
+  { name: "hybrid-rrf+colbert", about: "fused, then ordered by late interaction", needs: "tokens" },
+  { name: "hybrid-rrf+hyde", about: "fused, also for the answer that a language model imagines", needs: "writer" },
+  { name: "hybrid-rrf+queries", about: "fused, also for other wordings by a language model", needs: "writer" },
+  { name: "gold-standard", about: "feedback, fused, then read by the cross-encoder" },
 ];
 
 /** What is compared until somebody chooses. */
@@ -43,14 +47,16 @@ const RERANK_TOP = 10;
  * @param {string} query
  * @param {string[]} names
  * @param {AbortSignal} signal
+ * @param {import("../pkg/nearfield.js").Generate} generate
  * @returns {AsyncGenerator<[name: string, outcome: Outcome]>}
  */
-export async function* compare(collection, query, names, signal) {
+export async function* compare(collection, query, names, signal, generate) {
   for (const name of names) {
     try {
-      const options = { ...parsePipeline(name, RERANK_TOP), k: SHOWN, signal };
-      // The first search of a kind may load a model or build a table: only the second is timed.
-      await collection.search(query, { ...options, k: 1, text: false });
+      const options = { ...parsePipeline(name, RERANK_TOP, generate), k: SHOWN, signal };
+      // The first search of a kind may load a model or build a table: only the second is timed. What a language model
+      // writes takes much longer than that.
+      if (!options.expand?.hyde && !options.expand?.queries) await collection.search(query, { ...options, k: 1, text: false });
       const { hits, timings } = await collection.search(query, options);
       yield [name, { hits, timings, ms: (timings.total ?? 0) + (timings.generate ?? 0) }];
     } catch (error) {

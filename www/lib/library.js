@@ -11,7 +11,7 @@ export const RERANKER = "ms-marco-MiniLM-L-12-v2";
 /** @typedef {Awaited<ReturnType<typeof open>>} Collection */
 /** @typedef {import("../pkg/nearfield.js").ProgressEvent} ProgressEvent */
 
-const MODELS = { base: new URL("../models/", import.meta.url) };
+export const MODELS = { base: new URL("../models/", import.meta.url) };
 
 const MODEL_ERRORS = new Set(["Network", "Integrity", "NotFound"]);
 
@@ -46,7 +46,7 @@ export class Library {
    * @returns {Promise<{ missing: unknown }>} `missing` is the error of the model, or undefined
    */
   async open(choices = this.#choices()) {
-    const { embedder, sparseEncoder, ...kept } = openOptions(choices);
+    const { embedder, sparseEncoder, lateEncoder, ...kept } = openOptions(choices);
     const options = {
       ...kept,
       reranker: RERANKER,
@@ -56,7 +56,7 @@ export class Library {
     };
     await this.close();
     try {
-      this.#collection = await open(COLLECTION, { ...options, embedder, sparseEncoder });
+      this.#collection = await open(COLLECTION, { ...options, embedder, sparseEncoder, lateEncoder });
       return { missing: undefined };
     } catch (error) {
       if (!MODEL_ERRORS.has(/** @type {{ code?: string }} */ (error).code ?? "")) throw error;

@@ -11,7 +11,7 @@ export function mountChoices(state, { current, apply }) {
   const dialog = byId("choices", HTMLDialogElement);
   const opener = byId("choices-open", HTMLButtonElement);
   const models = byId("choices-models");
-  const flags = /** @type {const} */ (["sparse", "sentences", "late"]);
+  const flags = /** @type {const} */ (["sparse", "tokens", "sentences", "late", "writer"]);
   const box = (/** @type {string} */ name) => byId(`choices-${name}`, HTMLInputElement);
 
   models.append(
@@ -38,8 +38,15 @@ export function mountChoices(state, { current, apply }) {
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "apply") return;
     const embedder = radios.find(({ checked }) => checked)?.value ?? current().embedder;
-    const [sparse, sentences, late] = flags.map((flag) => box(flag).checked);
-    apply({ embedder, sparse: Boolean(sparse), sentences: Boolean(sentences), late: Boolean(late) });
+    const [sparse, tokens, sentences, late, writer] = flags.map((flag) => box(flag).checked);
+    apply({
+      embedder,
+      sparse: Boolean(sparse),
+      tokens: Boolean(tokens),
+      sentences: Boolean(sentences),
+      late: Boolean(late),
+      writer: Boolean(writer),
+    });
   });
 
   state.watch(["engine", "job"], ({ engine, job }) => {

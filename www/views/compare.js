@@ -12,9 +12,9 @@ const EXCERPT = 110;
 
 /**
  * @param {() => import("../lib/library.js").Collection} collection
- * @param {{ query: () => string, read: (hit: import("../lib/comparing.js").Hit) => void, load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void, choices: () => import("../lib/choices.js").Choices }} actions
+ * @param {{ query: () => string, read: (hit: import("../lib/comparing.js").Hit) => void, load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void, choices: () => import("../lib/choices.js").Choices, generate: import("../pkg/nearfield.js").Generate }} actions
  */
-export function mountCompare(collection, { query, read, load, save, choices: made }) {
+export function mountCompare(collection, { query, read, load, save, choices: made, generate }) {
   const dialog = byId("compare", HTMLDialogElement);
   const field = byId("compare-query", HTMLInputElement);
   const choices = byId("compare-choices", HTMLFieldSetElement);
@@ -44,7 +44,7 @@ export function mountCompare(collection, { query, read, load, save, choices: mad
     columns.setAttribute("aria-busy", "true");
     /** @type {import("../lib/comparing.js").Hit[] | undefined} */
     let first;
-    for await (const [name, outcome] of compare(collection(), text, names, signal)) {
+    for await (const [name, outcome] of compare(collection(), text, names, signal, generate)) {
       places.get(name)?.replaceChildren(...filled(name, outcome, first, read));
       if (!first && "hits" in outcome) first = outcome.hits;
     }
@@ -62,7 +62,7 @@ export function mountCompare(collection, { query, read, load, save, choices: mad
   /** A library has what it was made with; the rest is not offered. */
   const offer = () => {
     for (const label of choices.querySelectorAll("label")) {
-      const needs = /** @type {"sparse" | "sentences" | undefined} */ (label.dataset.needs);
+      const needs = /** @type {import("../lib/comparing.js").Pipeline["needs"]} */ (label.dataset.needs);
       label.hidden = needs !== undefined && !made()[needs];
       label.querySelector("input")?.toggleAttribute("disabled", label.hidden);
     }
