@@ -9,7 +9,7 @@ use super::splade::representations;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{graph_job, Graph, Segment};
-use crate::pace::Unpaced;
+use crate::pace::Pacer;
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Fresh, Manifest, Numbered, SegmentEntry};
 use std::rc::Rc;
@@ -77,8 +77,8 @@ impl Engine {
     }
 
     /// Whether [`Engine::maintain`] would find something to do.
-    pub async fn is_due(&self) -> Result<bool> {
-        self.complete(&Unpaced).await?;
+    pub async fn is_due(&self, pacer: &dyn Pacer) -> Result<bool> {
+        self.complete(pacer).await?;
         let snapshot = self.snapshot();
         let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
         let due = due || snapshot.manifest.has_overdue();

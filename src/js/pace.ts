@@ -6,6 +6,9 @@ import { aborted } from "./errors.js";
 /** Milliseconds of work after which the event loop is let in. */
 const SLICE = 8;
 
+/** Milliseconds that other work waits for searches at most, since a search may wait for that work, or for a service. */
+const COURTESY = 30;
+
 // A message to oneself is a task of the event loop, unlike a resolved promise, and is not delayed like a timer.
 const channel = new MessageChannel();
 const waiting: (() => void)[] = [];
@@ -18,14 +21,39 @@ export const yieldToEvents = (): Promise<void> =>
     channel.port2.postMessage(0);
   });
 
+/** Signals of the searches under way. */
+const searches = new Set<AbortSignal>();
+const waitingForSearches: (() => void)[] = [];
+
+/** Runs a search, for which all other work in this worker waits at its next pause. */
+export async function urgently<T>(signal: AbortSignal, search: () => Promise<T>): Promise<T> {
+  searches.add(signal);
+  try {
+    return await search();
+  } finally {
+    searches.delete(signal);
+    if (searches.size === 0) for (const go of waitingForSearches.splice(0)) go();
+  }
+}
+
+const searched = (): Promise<void> =>
+  new Promise((resolve) => {
+    waitingForSearches.push(resolve);
+    setTimeout(resolve, COURTESY);
+  });
+
 let last = performance.now();
 
 /** Undefined while the current slice lasts; after it, a promise that lets the event loop in. Throws when aborted. */
 export function pause(signal: AbortSignal | undefined): Promise<void> | undefined {
   if (signal?.aborted) throw aborted(signal);
   if (performance.now() - last < SLICE) return undefined;
-  return yieldToEvents().then(() => {
-    last = performance.now();
-    if (signal?.aborted) throw aborted(signal);
-  });
+  return letIn(signal);
+}
+
+async function letIn(signal: AbortSignal | undefined): Promise<void> {
+  await yieldToEvents();
+  if (searches.size > 0 && !(signal && searches.has(signal))) await searched();
+  last = performance.now();
+  if (signal?.aborted) throw aborted(signal);
 }

@@ -5,7 +5,7 @@ import type { Compute } from "./compute.js";
 import type { HeldModel } from "./held-model.js";
 import { Maintenance, nextId } from "./maintenance.js";
 import { isVerified } from "./models.js";
-import { pause } from "./pace.js";
+import { pause, urgently } from "./pace.js";
 import type { CustomEmbedder, EmbedderSource, HostMethods, SearchRequest, Setup } from "./protocol.js";
 import { fetchPublished } from "./published.js";
 import { checkRoom } from "./room.js";
@@ -122,6 +122,8 @@ export class Session {
     session.#warmUp = setTimeout(() => {
       session.#aside((call) => session.#engine.complete(call)).catch(() => {});
       held?.model().catch(() => {});
+      // What documents were added without, they get now.
+      if (storage !== "http" && (session.#sparse || session.#late)) session.#maintenance.schedule();
     }, WARM_UP);
     return session;
   }
@@ -220,12 +222,18 @@ export class Session {
   }
 
   search(context: CallContext, { query, options, session }: SearchRequest) {
-    if (session === undefined) return this.#read(context, (call) => this.#engine.search(call, query, options));
+    if (session === undefined) return this.#read(context, (call) => this.#find(context, call, query, options));
     if (this.#memo?.session !== session || this.#memo.query !== query) {
       this.#memo = { session, query, scores: new Map() };
     }
     const { scores } = this.#memo;
-    return this.#read(context, (call) => this.#engine.search(call, query, options), scores);
+    return this.#read(context, (call) => this.#find(context, call, query, options), scores);
+  }
+
+  /** What it waits for is read first, and not in haste. */
+  async #find(context: CallContext, call: number, query: string, options: { mode?: string }) {
+    if (options.mode !== "sparse") await this.#engine.complete(call);
+    return urgently(context.signal, () => this.#engine.search(call, query, options));
   }
 
   /** Running calls are aborted; what they have committed stays. */

@@ -181,8 +181,8 @@ impl Engine {
     }
 
     /// Whether `maintain` would find something to do.
-    pub async fn due(&self, _call: u32) -> JsResult<bool> {
-        Ok(self.core.is_due().await?)
+    pub async fn due(&self, call: u32) -> JsResult<bool> {
+        Ok(self.with(call, async |services| self.core.is_due(services.pacer).await).await?)
     }
 
     pub async fn compact(&self, call: u32) -> JsResult<()> {

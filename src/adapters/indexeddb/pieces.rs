@@ -16,6 +16,9 @@ use web_sys::{IdbKeyRange, IdbTransaction};
 /// Bytes of a piece, and of what one transaction of a staging writes.
 pub const PIECE: usize = 1 << 18;
 
+/// Pieces that are read in one transaction.
+const AT_ONCE: usize = 4;
+
 /// No blob is larger: its sections are placed by 32 bits.
 const LONGEST: f64 = u32::MAX as f64;
 
@@ -149,10 +152,43 @@ pub async fn join(
         return Err(Error::corrupt(format!("bytes {range:?} of blob {name} of {total}")).into());
     }
     let (first, last) = (range.start / PIECE as u64, range.end.div_ceil(PIECE as u64));
-    let pieces = connection.transaction(&[PIECES], Mode::Read)?.object_store(PIECES)?;
+    // All are there, so that there is as much to allocate as was said.
+    if count(connection, name, first..last).await? != last - first {
+        return Err(missing(name).into());
+    }
+    let mut bytes = Vec::with_capacity((range.end - range.start) as usize);
+    for from in (first..last).step_by(AT_ONCE) {
+        for (piece, value) in get(connection, name, from..last.min(from + AT_ONCE as u64)).await? {
+            let (start, expected) = (piece * PIECE as u64, (total - piece * PIECE as u64).min(PIECE as u64));
+            let array = value.dyn_into::<Uint8Array>().ok().filter(|array| u64::from(array.length()) == expected);
+            let damaged = || Error::corrupt(format!("piece {piece} of blob {name} is not {expected} bytes"));
+            let array = array.ok_or_else(damaged)?;
+            let (from, to) = (range.start.max(start), range.end.min(start + expected));
+            let at = bytes.len();
+            bytes.resize(at + (to - from) as usize, 0);
+            array.subarray((from - start) as u32, (to - start) as u32).copy_to(&mut bytes[at..]);
+        }
+    }
+    Ok(bytes)
+}
+
+/// How many of these pieces there are.
+async fn count(connection: &Connection, name: &str, pieces: Range<u64>) -> Result<u64, Failure> {
+    if pieces.is_empty() {
+        return Ok(0);
+    }
+    let keys = IdbKeyRange::bound(&key(name, pieces.start as f64), &key(name, (pieces.end - 1) as f64))?;
+    let store = connection.transaction(&[PIECES], Mode::Read)?.object_store(PIECES)?;
+    let request = store.count_with_key(&keys)?;
+    Ok(answer(&request, listen(&request)).await?.as_f64().unwrap_or_default() as u64)
+}
+
+/// These pieces, in a transaction of their own: whoever else reads waits for no more than that.
+async fn get(connection: &Connection, name: &str, pieces: Range<u64>) -> Result<Vec<(u64, JsValue)>, Failure> {
+    let store = connection.transaction(&[PIECES], Mode::Read)?.object_store(PIECES)?;
     let mut requests = Vec::new();
-    for piece in first..last {
-        let request = pieces.get(&key(name, piece as f64))?;
+    for piece in pieces {
+        let request = store.get(&key(name, piece as f64))?;
         let heard = listen(&request);
         requests.push((piece, request, heard));
     }
@@ -162,18 +198,7 @@ pub async fn join(
         if value.is_undefined() {
             return Err(missing(name).into());
         }
-        let expected = (total - piece * PIECE as u64).min(PIECE as u64);
-        let array = value.dyn_into::<Uint8Array>().ok().filter(|array| u64::from(array.length()) == expected);
-        let damaged = || Error::corrupt(format!("piece {piece} of blob {name} is not {expected} bytes"));
-        found.push((piece * PIECE as u64, array.ok_or_else(damaged)?));
+        found.push((piece, value));
     }
-    // All are there, so that there is as much to allocate as was said.
-    let mut bytes = vec![0; (range.end - range.start) as usize];
-    for (start, array) in found {
-        let end = start + u64::from(array.length());
-        let (from, to) = (range.start.max(start), range.end.min(end));
-        let part = array.subarray((from - start) as u32, (to - start) as u32);
-        part.copy_to(&mut bytes[(from - range.start) as usize..(to - range.start) as usize]);
-    }
-    Ok(bytes)
+    Ok(found)
 }
