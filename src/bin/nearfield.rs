@@ -5,6 +5,10 @@
 mod collect;
 #[path = "nearfield/collection.rs"]
 mod collection;
+#[path = "nearfield/eval.rs"]
+mod eval;
+#[path = "nearfield/host.rs"]
+mod host;
 #[path = "nearfield/models.rs"]
 mod models;
 #[path = "nearfield/package.rs"]
@@ -30,6 +34,8 @@ enum Command {
     Index(collection::Index),
     /// Search a collection.
     Search(collection::Search),
+    /// Measure how well pipelines rank a judged collection.
+    Eval(eval::Eval),
     /// Read everything in a collection and check it.
     Check(collection::Check),
 }
@@ -39,6 +45,7 @@ fn main() -> ExitCode {
         Command::Models(command) => models::run(command),
         Command::Index(arguments) => collection::index(&arguments),
         Command::Search(arguments) => collection::search(&arguments),
+        Command::Eval(arguments) => eval::run(&arguments),
         Command::Check(arguments) => collection::check(&arguments),
     };
     match done {

@@ -5,6 +5,7 @@ mod support;
 
 mod archive;
 mod binary;
+mod cli_eval;
 mod cli_index;
 mod cli_models;
 mod colbert;

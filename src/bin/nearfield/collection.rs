@@ -1,25 +1,18 @@
 //! `nearfield index`, `search`, `check`: collections as folders, which any static host can publish.
 
 use crate::collect::{sources, Source};
+use crate::host::{block_on, model, Models};
 use clap::Args;
-use futures_util::FutureExt;
-use nearfield::adapters::{files::FileStore, model_dir};
-use nearfield::engine::{Engine, GraphBuilder, Incoming, Phase, Progress, Services, Wanted};
-use nearfield::model::neural::NeuralModel;
-use nearfield::model::Embedder;
-use nearfield::pace::{LocalFuture, Stopped, Unpaced};
+use nearfield::adapters::files::FileStore;
+use nearfield::engine::{Engine, Incoming, Phase, Progress, Wanted};
 use nearfield::store::Store;
-use nearfield::text::{chunk, ChunkOptions, TokenCounter, WordCounter};
+use nearfield::text::{chunk, ChunkOptions, WordCounter};
 use nearfield::{Error, Result};
 use std::collections::HashSet;
-use std::future::Future;
 use std::path::{Path, PathBuf};
 
 /// Text handed to the engine in one call.
 const SLICE_BYTES: usize = 16 << 20;
-
-/// Levels of graphs come from here, as in the browser.
-const SEED: u64 = 0x6e65_6172;
 
 #[derive(Args)]
 pub struct Index {
@@ -68,41 +61,6 @@ pub struct Check {
     repair: bool,
 }
 
-/// Runs a call of the engine. Natively nothing has to be waited for: every answer is there when it is asked for.
-fn block_on<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
-    call.now_or_never().unwrap_or_else(|| Err(Error::internal("a call that waits for somebody else")))
-}
-
-struct InPlace;
-
-impl GraphBuilder for InPlace {
-    fn build<'a>(&'a self, job: Vec<u8>) -> LocalFuture<'a, Result<Vec<u8>>> {
-        Box::pin(std::future::ready(nearfield::index::build_graph(&job, SEED)))
-    }
-}
-
-fn model(dir: Option<&PathBuf>) -> Result<Option<NeuralModel>> {
-    let Some(dir) = dir else { return Ok(None) };
-    let files = model_dir::open(dir)?;
-    NeuralModel::new(files.card, files.tokenizer, files.weights).map(Some)
-}
-
-/// What the engine is given natively.
-fn services<'a>(model: Option<&'a NeuralModel>, progress: &'a dyn Fn(Progress)) -> Services<'a> {
-    Services {
-        pacer: &Unpaced,
-        clock: &Stopped,
-        embedder: model.map(|model| model as &dyn Embedder),
-        sparse: None,
-        late: None,
-        reranker: None,
-        graphs: Some(&InPlace),
-        turn: None,
-        counter: model.map_or(&WordCounter as &dyn TokenCounter, |model| model.tokenizer()),
-        progress,
-    }
-}
-
 /// The collection in a folder; `NotFound` if there is none.
 fn existing(dir: &Path, wanted: Wanted) -> Result<Engine> {
     let store = FileStore::new(dir);
@@ -113,7 +71,7 @@ fn existing(dir: &Path, wanted: Wanted) -> Result<Engine> {
 }
 
 pub fn index(arguments: &Index) -> Result<()> {
-    let model = model(arguments.embedder.as_ref())?;
+    let models = Models { embedder: arguments.embedder.as_deref().map(model).transpose()?, ..Models::default() };
     let mut wanted = Wanted { language: arguments.language.clone(), ..Wanted::default() };
     wanted.chunk = arguments.chunk.map(|size| ChunkOptions { size, overlap: size / 8, ..default_chunks() });
     let engine = block_on(Engine::open(Box::new(FileStore::new(&arguments.out)), wanted))?;
@@ -130,13 +88,13 @@ pub fn index(arguments: &Index) -> Result<()> {
                 eprintln!("committed {} of {total}", before + progress.committed);
             }
         };
-        block_on(engine.add(slice, &services(model.as_ref(), &report)))?;
+        block_on(engine.add(slice, &models.services(&report)))?;
         before += count;
     }
     let ids: HashSet<&str> = sources.iter().map(|source| source.id.as_str()).collect();
     let gone: Vec<String> = engine.ids().into_iter().filter(|id| !ids.contains(id.as_str())).collect();
     block_on(engine.delete(&gone))?;
-    block_on(engine.compact(&services(model.as_ref(), &|_| {})))?;
+    block_on(engine.compact(&models.services(&|_| {})))?;
     block_on(engine.forget())?;
     let stats = engine.stats();
     let (removed, megabytes) = (gone.len(), stats.bytes as f64 / 1e6);
@@ -198,11 +156,11 @@ fn slices<'a>(sources: Vec<&'a Source>, url: Option<&'a str>) -> Result<impl Ite
 
 pub fn search(arguments: &Search) -> Result<()> {
     let engine = existing(&arguments.dir, Wanted::default())?;
-    let model = model(arguments.embedder.as_ref())?;
-    let mode = if model.is_some() { "hybrid" } else { "sparse" };
+    let models = Models { embedder: arguments.embedder.as_deref().map(model).transpose()?, ..Models::default() };
+    let mode = if models.embedder.is_some() { "hybrid" } else { "sparse" };
     let options = serde_json::json!({ "k": arguments.k, "mode": mode });
     let options = serde_json::from_value(options).map_err(|e| Error::invalid("options").with_source(e))?;
-    let found = block_on(engine.search(&arguments.query, options, &services(model.as_ref(), &|_| {})))?;
+    let found = block_on(engine.search(&arguments.query, options, &models.services(&|_| {})))?;
     if arguments.json {
         let json = serde_json::to_string_pretty(&found.hits);
         println!("{}", json.map_err(|e| Error::internal("hits").with_source(e))?);
@@ -220,7 +178,8 @@ pub fn search(arguments: &Search) -> Result<()> {
 
 pub fn check(arguments: &Check) -> Result<()> {
     let engine = existing(&arguments.dir, Wanted::default())?;
-    let services = services(None, &|_| {});
+    let models = Models::default();
+    let services = models.services(&|_| {});
     let verify = || block_on(engine.verify(&services));
     let mut report = verify()?;
     report.problems.iter().for_each(|problem| println!("{problem}"));
