@@ -45,13 +45,13 @@ function wasmPack(browser, driver, { env = {}, tests = "web_*" } = {}) {
   };
 }
 
-/** Tests of Node's runner: every *.test.mjs of a folder under tests/, one file at a time. */
-function nodeTests(folder, env = {}) {
+/** Tests of Node's runner: every *.test.mjs of a folder under tests/, so many files at a time. */
+function nodeTests(folder, { env = {}, together = 1 } = {}) {
   return () => {
     const files = readdirSync(join(root, "tests", folder)).filter((name) => name.endsWith(".test.mjs"));
     const match = options.match ? ["--test-name-pattern", options.match] : [];
     const paths = files.map((name) => join("tests", folder, name));
-    return run(process.execPath, ["--test", "--test-concurrency=1", "--test-timeout=900000", "--test-reporter=spec", ...match, ...paths], {
+    return run(process.execPath, ["--test", `--test-concurrency=${together}`, "--test-timeout=900000", "--test-reporter=spec", ...match, ...paths], {
       env: { NEARFIELD_CACHE: cache, ...LONG, ...env },
     });
   };
@@ -83,13 +83,13 @@ const runners = [
     name: "e2e",
     needs: ["build", "models", "reference", "chromium"],
     build: true,
-    stages: [["end to end in Chromium", nodeTests("e2e"), nodeCounts]],
+    stages: [["end to end in Chromium", nodeTests("e2e", { together: 2 }), nodeCounts]],
   },
   {
     name: "firefox",
     needs: ["build", "models", "firefox"],
     build: true,
-    stages: [["smoke test in Firefox", nodeTests("smoke", { NEARFIELD_BROWSER: "firefox" }), nodeCounts]],
+    stages: [["smoke test in Firefox", nodeTests("smoke", { env: { NEARFIELD_BROWSER: "firefox" } }), nodeCounts]],
   },
   {
     name: "webkit",
@@ -97,7 +97,7 @@ const runners = [
     system: "linux",
     needs: ["build", "models", "webkit"],
     build: true,
-    stages: [["smoke test in WebKitGTK", nodeTests("smoke", { NEARFIELD_BROWSER: "webkit" }), nodeCounts]],
+    stages: [["smoke test in WebKitGTK", nodeTests("smoke", { env: { NEARFIELD_BROWSER: "webkit" } }), nodeCounts]],
   },
   {
     name: "wasm",
