@@ -9,7 +9,7 @@ use super::services::Services;
 use super::timings::Watch;
 use super::Engine;
 use crate::error::Result;
-use crate::index::Filter;
+use crate::index::{normalised, Filter, Metric};
 use crate::model::Role;
 use crate::search::feedback::{relevance_model, rm3, rocchio, Feedback, FeedbackOptions};
 use crate::search::options::SearchOptions;
@@ -72,6 +72,15 @@ impl Engine {
         Ok((question, first))
     }
 
+    /// A vector in the form in which vectors are compared, so that none weighs more in a mean because it is longer: under
+    /// the cosine of length 1.
+    fn weighed_alike(&self, vector: &[f32]) -> Vec<f32> {
+        match self.settings().vectors.metric {
+            Metric::Cosine => normalised(vector),
+            Metric::Dot | Metric::Euclidean => vector.to_vec(),
+        }
+    }
+
     /// The mean of the query's vector and those of hypothetical answers.
     async fn hypothetical(
         &self,
@@ -84,10 +93,10 @@ impl Engine {
             [] => None,
             texts => self.vectors(texts, Role::Passage, snapshot, services).await?,
         };
-        let rows = rows.unwrap_or_default();
+        let rows: Vec<_> = rows.unwrap_or_default().iter().map(|row| self.weighed_alike(row)).collect();
         let share = 1.0 / (rows.len() + 1) as f32;
         let mean = FeedbackOptions { alpha: share, beta: 1.0 - share, ..FeedbackOptions::default() };
-        Ok(rocchio(query, &rows, &mean))
+        Ok(rocchio(&self.weighed_alike(query), &rows, &mean))
     }
 
     /// The question as its first answers rewrite it: RM3 for its words, Rocchio for its vector.
@@ -110,7 +119,7 @@ impl Engine {
             vectors.extend(view.segment.vector(candidate.place.chunk)?);
             work.services.pacer.pause().await?;
         }
-        let vector = question.vector.as_ref().map(|vector| rocchio(vector, &vectors, options));
+        let vector = question.vector.as_ref().map(|vector| rocchio(&self.weighed_alike(vector), &vectors, options));
         let answers: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
         // More than are wanted: some will turn out to stand everywhere.
         let mut model = relevance_model(&answers);

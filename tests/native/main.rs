@@ -29,6 +29,7 @@ mod models;
 mod onnx;
 mod opening;
 mod operations;
+mod parity;
 mod remote;
 mod rotation;
 mod sparse_model;

@@ -20,10 +20,10 @@ pub enum SparseScorer {
     /// `dl`. `N` counts chunks with at least one term, `df` chunks with the term in either field. Title means the
     /// document's title and the chunk's heading path. Negative or non-finite parameters count as 0, `b` above 1 as 1.
     Bm25 { k1: f32, b: f32, title_weight: f32, body_weight: f32 },
-    /// TF-IDF with cosine normalisation, `lnc.ltc` in SMART notation (Manning, Raghavan and Schütze, "Introduction to
-    /// Information Retrieval", 6.4.3), fields added up: `sum of (1 + ln tf) * q / (|chunk| * |query|)`, where
-    /// `q = weight * (1 + ln((1 + N) / (1 + df)))`, `|query|` is the root of the sum of `q^2` and `|chunk|` that of
-    /// `(1 + ln tf)^2` over all terms of the chunk. Between 0 and 1.
+    /// TF-IDF with cosine normalisation, `lnc.ntc` in SMART notation (Manning, Raghavan and Schütze, "Introduction to
+    /// Information Retrieval", 6.4.3) with a smoothed idf, fields added up:
+    /// `sum of (1 + ln tf) * q / (|chunk| * |query|)`, where `q = weight * (1 + ln((1 + N) / (1 + df)))`, `|query|` is
+    /// the root of the sum of `q^2` and `|chunk|` that of `(1 + ln tf)^2` over all terms of the chunk. Between 0 and 1.
     TfIdf,
     /// Weights of a learned sparse model: the inner product of the query's weights with the chunk's, as they are
     /// stored. Segments without them have no hits.

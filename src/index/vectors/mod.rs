@@ -22,7 +22,7 @@ pub use blob::{join_vectors, seal_vectors};
 #[cfg(feature = "neural")]
 pub(crate) use distance::Distance;
 pub(crate) use probe::{Probe, Scan};
-pub(crate) use quantise::{to_int8, VectorsBuilder};
+pub(crate) use quantise::{normalised, to_int8, VectorsBuilder};
 pub(crate) use signs::SignProbe;
 
 use crate::codec::Reader;

@@ -24,7 +24,7 @@ pub(super) fn check(values: &[f32], limit: f32) -> Result<()> {
 }
 
 /// Length 1, computed in f64; zero stays zero.
-pub(super) fn normalised(values: &[f32]) -> Vec<f32> {
+pub(crate) fn normalised(values: &[f32]) -> Vec<f32> {
     let norm = values.iter().map(|&value| f64::from(value).powi(2)).sum::<f64>().sqrt();
     let scale = if norm > 0.0 { norm.recip() } else { 0.0 };
     values.iter().map(|&value| (f64::from(value) * scale) as f32).collect()
