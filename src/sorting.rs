@@ -3,6 +3,7 @@
 //! a call through a pointer: where the items are numbers and many, `slice::sort_unstable` is the better one.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 
 /// Sorts stably.
 ///
@@ -32,6 +33,13 @@ pub fn sort_by<T>(items: &mut [T], mut compare: impl FnMut(&T, &T) -> Ordering) 
 /// Sorts stably by a key, which may borrow from the item.
 pub fn sort_by_key<T, K: Ord>(items: &mut [T], mut key: impl FnMut(&T) -> K) {
     sort_by(items, |a, b| key(a).cmp(&key(b)));
+}
+
+/// A set of these items, put in one by one: `collect` sorts them first, by a sort of its own for every type.
+pub fn set<T: Ord>(items: impl IntoIterator<Item = T>) -> BTreeSet<T> {
+    let mut set = BTreeSet::new();
+    set.extend(items);
+    set
 }
 
 #[inline(never)]

@@ -14,10 +14,12 @@ use crate::index::{
     seal_tokens, BlobKind, ChunkTokens, Codebook, Level, Segment, TokenCodes, TokenForm, TokenQuery, TokenView,
 };
 use crate::model::{LateEncoder, Role};
+use crate::pace::LocalFuture;
 use crate::search::options::{Mode, RerankWith, SearchOptions};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Named, Numbered, SegmentEntry};
 use std::collections::btree_map::Entry;
+use std::future::ready;
 use std::rc::Rc;
 
 const KIND: BlobKind = BlobKind::Colbert;
@@ -126,28 +128,45 @@ impl Engine {
     }
 
     /// A query's tokens, ready to be compared. `None` where there is nothing to compare them with.
-    pub(super) async fn token_query(
-        &self,
-        query: &str,
-        manifest: &Manifest,
-        services: &Services<'_>,
-    ) -> Result<Option<Rc<TokenQuery>>> {
-        let Some(encoder) = model(services) else { return Ok(None) };
-        let Some(codebook) = self.codebook(manifest).await? else { return Ok(None) };
-        let (_, rows) = encode(&[query.to_owned()], Role::Query, encoder, services).await?;
-        TokenQuery::new(&rows, &codebook).map(|query| Some(Rc::new(query)))
+    pub(super) fn token_query<'a>(
+        &'a self,
+        query: &'a str,
+        manifest: &'a Manifest,
+        services: &'a Services<'_>,
+    ) -> LocalFuture<'a, Result<Option<Rc<TokenQuery>>>> {
+        let Some(encoder) = model(services) else { return Box::pin(ready(Ok(None))) };
+        Box::pin(async move {
+            let Some(codebook) = self.codebook(manifest).await? else { return Ok(None) };
+            let (_, rows) = encode(&[query.to_owned()], Role::Query, encoder, services).await?;
+            TokenQuery::new(&rows, &codebook).map(|query| Some(Rc::new(query)))
+        })
     }
 
     /// The codes of those passages that are wanted; of the others none. `None` without a model. Without a codebook, by
     /// the collection's; where it has none, by one that is fitted on the first of them.
-    pub(super) async fn encode_tokens(
+    pub(super) fn encode_tokens<'a>(
+        &'a self,
+        passages: &'a [String],
+        wanted: &'a [bool],
+        codebook: Option<Rc<Codebook>>,
+        services: &'a Services<'_>,
+    ) -> LocalFuture<'a, Result<Option<TokenBatch>>> {
+        match model(services) {
+            Some(encoder) => {
+                Box::pin(async move { self.encoded(passages, wanted, codebook, encoder, services).await.map(Some) })
+            }
+            None => Box::pin(ready(Ok(None))),
+        }
+    }
+
+    async fn encoded(
         &self,
         passages: &[String],
         wanted: &[bool],
         codebook: Option<Rc<Codebook>>,
+        encoder: &dyn LateEncoder,
         services: &Services<'_>,
-    ) -> Result<Option<TokenBatch>> {
-        let Some(encoder) = model(services) else { return Ok(None) };
+    ) -> Result<TokenBatch> {
         let snapshot = self.snapshot();
         match snapshot.manifest.encoders.get(&KIND) {
             Some(stored) if stored.digest != encoder.info().digest => {
@@ -189,7 +208,7 @@ impl Engine {
         };
         let mut codes = codes.into_iter();
         let chunks = wanted.iter().map(|wanted| wanted.then(|| codes.next()).flatten().unwrap_or_default()).collect();
-        Ok(Some(TokenBatch { codebook, chunks }))
+        Ok(TokenBatch { codebook, chunks })
     }
 
     async fn fit_codebook(&self, vectors: &[f32], dims: usize, services: &Services<'_>) -> Result<Rc<Codebook>> {
@@ -199,7 +218,24 @@ impl Engine {
 
     /// Sees to it that the manifest, a changed copy of the snapshot's, names the codebook of these codes. Where the
     /// collection with them has outgrown it, it is fitted anew, and all codes are made again. `put` gets the new blobs.
-    pub(super) async fn settle(
+    /// None without a model.
+    pub(super) fn settle<'a>(
+        &'a self,
+        manifest: &'a mut Manifest,
+        snapshot: &'a Snapshot,
+        batch: Option<TokenBatch>,
+        put: &'a mut Vec<Named>,
+        services: &'a Services<'_>,
+    ) -> LocalFuture<'a, Result<Option<TokenBatch>>> {
+        match batch.filter(|_| model(services).is_some()) {
+            Some(batch) => {
+                Box::pin(async move { self.settled(manifest, snapshot, batch, put, services).await.map(Some) })
+            }
+            None => Box::pin(ready(Ok(None))),
+        }
+    }
+
+    async fn settled(
         &self,
         manifest: &mut Manifest,
         snapshot: &Snapshot,
@@ -245,9 +281,15 @@ impl Engine {
 
     /// Encodes one segment that lacks its token vectors: it was added before there was a late-interaction model, or lost
     /// them. True if there was one.
-    pub(super) async fn make_up_tokens(&self, services: &Services<'_>) -> Result<bool> {
+    pub(super) fn make_up_tokens<'a>(&'a self, services: &'a Services<'_>) -> LocalFuture<'a, Result<bool>> {
+        match model(services) {
+            Some(encoder) => Box::pin(self.make_up_vectors(encoder, services)),
+            None => Box::pin(ready(Ok(false))),
+        }
+    }
+
+    async fn make_up_vectors(&self, encoder: &dyn LateEncoder, services: &Services<'_>) -> Result<bool> {
         let snapshot = self.snapshot();
-        let Some(encoder) = model(services) else { return Ok(false) };
         let stored = snapshot.manifest.encoders.get(&KIND);
         // Another model's are left as they are: searches and additions say so.
         if stored.is_some_and(|stored| stored.digest != encoder.info().digest) {
@@ -266,9 +308,7 @@ impl Engine {
             let done = view.segment.chunk(chunks.len() as u32)?.doc as usize;
             (services.progress)(Progress { phase: Phase::Embed, done, total, committed: 0 });
             let (passages, live) = self.passages(view, chunks.len() as u32, services).await?;
-            let Some(part) = self.encode_tokens(&passages, &live, codebook.clone(), services).await? else {
-                return Ok(false);
-            };
+            let part = self.encoded(&passages, &live, codebook.clone(), encoder, services).await?;
             codebook = Some(part.codebook);
             chunks.extend(part.chunks);
         }
@@ -293,7 +333,7 @@ impl Engine {
         let same = |entry: &SegmentEntry| entry.id == id && entry.extras.get(&KIND) == lost.as_ref();
         if manifest.segments.iter().any(same) {
             let mut put = Vec::new();
-            let batch = self.settle(&mut manifest, &snapshot, batch, &mut put, services).await?;
+            let batch = self.settled(&mut manifest, &snapshot, batch, &mut put, services).await?;
             let bytes = seal_tokens(id, &batch.part(0..batch.chunks.len()))?;
             let number = snapshot.manifest.generation + 1;
             if let Some(entry) = manifest.segments.iter_mut().find(|entry| entry.id == id) {

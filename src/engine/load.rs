@@ -5,9 +5,10 @@ use super::colbert::check_codebook;
 use super::{Access, Engine};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{ChunkRef, Graph, Lazy, Page, Segment};
-use crate::pace::Pacer;
+use crate::pace::{LocalFuture, Pacer};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, SegmentEntry};
+use std::future::ready;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -184,25 +185,31 @@ impl Engine {
         Ok(degraded(read().await, report)?.unwrap_or_else(|| segment.without_vectors()))
     }
 
-    async fn with_extras(
-        &self,
+    /// What models made besides vectors; a build without models leaves it where it is.
+    fn with_extras<'a>(
+        &'a self,
         mut segment: Segment,
-        entry: &SegmentEntry,
-        manifest: &Manifest,
-        report: &mut dyn FnMut(Error),
-        pacer: &dyn Pacer,
-    ) -> Result<Segment> {
-        for (&kind, extra) in &entry.extras {
-            let Some(name) = entry.extra_name(kind) else { continue };
-            let read = async || {
-                let with = segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await?;
-                check_codebook(&with, manifest).map(|()| with)
-            };
-            if let Some(with) = degraded(read().await, report)? {
-                segment = with;
-            }
+        entry: &'a SegmentEntry,
+        manifest: &'a Manifest,
+        report: &'a mut dyn FnMut(Error),
+        pacer: &'a dyn Pacer,
+    ) -> LocalFuture<'a, Result<Segment>> {
+        if !cfg!(feature = "neural") {
+            return Box::pin(ready(Ok(segment)));
         }
-        Ok(segment)
+        Box::pin(async move {
+            for (&kind, extra) in &entry.extras {
+                let Some(name) = entry.extra_name(kind) else { continue };
+                let read = async || {
+                    let with = segment.with_extra_paced(kind, &self.blob(&name, &extra.blob).await?, pacer).await?;
+                    check_codebook(&with, manifest).map(|()| with)
+                };
+                if let Some(with) = degraded(read().await, report)? {
+                    segment = with;
+                }
+            }
+            Ok(segment)
+        })
     }
 
     async fn graph(&self, segment: &Segment, entry: &SegmentEntry, pacer: &dyn Pacer) -> Result<Option<Rc<Graph>>> {

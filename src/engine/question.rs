@@ -11,7 +11,8 @@ use crate::limits;
 use crate::model::{Embedder, Role};
 use crate::search::options::{Mode, SearchOptions, SparseKind};
 use crate::search::snapshot::Snapshot;
-use std::collections::{BTreeSet, HashMap};
+use crate::sorting::set;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 /// A query, analysed and embedded as its mode needs it. A blank one has neither terms nor a vector.
@@ -65,7 +66,7 @@ impl Engine {
     fn terms(&self, query: &str, language: Option<&str>, snapshot: &Snapshot) -> Result<Vec<(String, f32)>> {
         let mut terms: Vec<(String, f32)> = Vec::new();
         let mut known: HashMap<String, usize> = HashMap::new();
-        let others: BTreeSet<&str> = snapshot.views.iter().flat_map(|view| view.segment.languages()).collect();
+        let others = set(snapshot.views.iter().flat_map(|view| view.segment.languages()));
         let others: Vec<&str> = others.into_iter().collect();
         self.analyzers.analyze_query(query, language, &others, &mut |term, _| match known.get(term) {
             Some(&at) => terms[at].1 += 1.0,

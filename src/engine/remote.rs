@@ -64,7 +64,7 @@ impl Engine {
             }
         }
         for (kind, needed) in [(BlobKind::Splade, needs.splade), (BlobKind::Colbert, needs.tokens)] {
-            let extra = view.entry.extras.get(&kind).filter(|_| needed);
+            let extra = view.entry.extras.get(&kind).filter(|_| needed && cfg!(feature = "neural"));
             if let (Some(extra), Some(blob)) = (extra, view.entry.extra_name(kind)) {
                 if !lazy.segment().extras().contains(&kind) {
                     lazy.take_extra(kind, &self.blob(&blob, &extra.blob).await?)?;

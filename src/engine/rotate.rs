@@ -12,9 +12,11 @@ use super::{Engine, Maintenance};
 use crate::error::{Error, Result};
 use crate::index::{join_vectors, seal_vectors, BlobKind, Moments, Rotation, Storage, VectorConfig};
 use crate::model::EmbedderInfo;
+use crate::pace::LocalFuture;
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Manifest, Numbered};
 use serde::Serialize;
+use std::future::ready;
 use std::rc::Rc;
 
 /// Vectors that the axes are fitted on, evenly spaced over the collection.
@@ -111,17 +113,29 @@ impl Engine {
         Ok(())
     }
 
-    /// Fits the collection if that is due.
-    pub(super) async fn fit_if_due(&self, patience: &Patience, services: &Services<'_>) -> Result<Maintenance> {
-        match self.is_fit_due(patience).await? {
-            true => self.fit(services).await.map(|()| Maintenance::Rotated),
-            false => Ok(Maintenance::Nothing),
+    /// Fits the collection if that is due. A build without models turns by the axes that there are, and fits none.
+    pub(super) fn fit_if_due<'a>(
+        &'a self,
+        patience: &'a Patience,
+        services: &'a Services<'_>,
+    ) -> LocalFuture<'a, Result<Maintenance>> {
+        if !cfg!(feature = "neural") {
+            return Box::pin(ready(Ok(Maintenance::Nothing)));
         }
+        Box::pin(async move {
+            match self.is_fit_due(patience).await? {
+                true => self.fit(services).await.map(|()| Maintenance::Rotated),
+                false => Ok(Maintenance::Nothing),
+            }
+        })
     }
 
     /// Whether the settings want it, it was not done yet or the collection has outgrown it, and nothing stands in the
     /// way.
     pub(super) async fn is_fit_due(&self, patience: &Patience) -> Result<bool> {
+        if !cfg!(feature = "neural") {
+            return Ok(false);
+        }
         let snapshot = self.snapshot();
         let manifest = &snapshot.manifest;
         let (Some(embedder), Some(config)) = (&manifest.embedder, self.vector_form(manifest)) else {

@@ -8,11 +8,13 @@ use super::Engine;
 use crate::error::{Error, Result};
 use crate::index::{seal_impacts, BlobKind, Level, WeightedTerms};
 use crate::limits;
-use crate::model::Role;
+use crate::model::{Role, SparseEncoder};
+use crate::pace::LocalFuture;
 use crate::search::snapshot::{Snapshot, View};
-use crate::sorting::sort_by;
+use crate::sorting::{set, sort_by};
 use crate::store::{Blob, Manifest, Numbered};
 use std::collections::BTreeSet;
+use std::future::ready;
 
 const KIND: BlobKind = BlobKind::Splade;
 const MODEL: Representation =
@@ -23,7 +25,12 @@ const PART: usize = 256;
 
 /// The further representations that new segments of a collection get.
 pub(super) fn representations(manifest: &Manifest) -> BTreeSet<BlobKind> {
-    manifest.encoders.keys().copied().filter(|kind| kind.of_segments()).collect()
+    set(manifest.encoders.keys().copied().filter(|kind| kind.of_segments()))
+}
+
+/// The model of this call. A build without models has none, and by this nothing of what is done with one.
+fn model<'a>(services: &Services<'a>) -> Option<&'a dyn SparseEncoder> {
+    services.sparse.filter(|_| cfg!(feature = "neural"))
 }
 
 /// Enters the model of this call into the manifest; see [`Representation::agree`].
@@ -36,49 +43,64 @@ pub(super) fn check_search(snapshot: &Snapshot, services: &Services<'_>) -> Resu
     MODEL.check_search(snapshot, services.sparse.map(|encoder| encoder.info()))
 }
 
-/// The weighted terms of texts, checked. `None` without a model.
-pub(super) async fn encode(
+/// The weighted terms of texts, checked.
+async fn encode(
     texts: &[String],
     role: Role,
+    encoder: &dyn SparseEncoder,
     services: &Services<'_>,
-) -> Result<Option<Vec<WeightedTerms>>> {
-    let Some(encoder) = services.sparse else { return Ok(None) };
+) -> Result<Vec<WeightedTerms>> {
     let terms = encoder.encode(texts, role, services.pacer).await?;
     match terms.len() == texts.len() {
-        true => Ok(Some(terms)),
+        true => Ok(terms),
         false => Err(Error::invalid(format!("the sparse encoder returned {} of {} texts", terms.len(), texts.len()))),
     }
 }
 
 /// The weighted terms of those passages that are wanted; of the others none. `None` without a model.
-pub(super) async fn encode_some(
-    passages: &[String],
-    wanted: &[bool],
-    services: &Services<'_>,
-) -> Result<Option<Vec<WeightedTerms>>> {
-    let chosen: Vec<String> =
-        passages.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(text, _)| text.clone()).collect();
-    let Some(terms) = encode(&chosen, Role::Passage, services).await? else { return Ok(None) };
-    let mut terms = terms.into_iter();
-    Ok(Some(wanted.iter().map(|wanted| wanted.then(|| terms.next()).flatten().unwrap_or_default()).collect()))
+pub(super) fn encode_some<'a>(
+    passages: &'a [String],
+    wanted: &'a [bool],
+    services: &'a Services<'_>,
+) -> LocalFuture<'a, Result<Option<Vec<WeightedTerms>>>> {
+    let Some(encoder) = model(services) else { return Box::pin(ready(Ok(None))) };
+    Box::pin(async move {
+        let chosen: Vec<String> =
+            passages.iter().zip(wanted).filter(|(_, wanted)| **wanted).map(|(text, _)| text.clone()).collect();
+        let mut terms = encode(&chosen, Role::Passage, encoder, services).await?.into_iter();
+        Ok(Some(wanted.iter().map(|wanted| wanted.then(|| terms.next()).flatten().unwrap_or_default()).collect()))
+    })
 }
 
 impl Engine {
-    /// The heaviest terms of a query.
-    pub(super) async fn weighted_query(&self, query: &str, services: &Services<'_>) -> Result<WeightedTerms> {
-        let mut terms =
-            encode(&[query.to_owned()], Role::Query, services).await?.unwrap_or_default().pop().unwrap_or_default();
-        terms.retain(|(_, weight)| weight.is_finite() && *weight > 0.0);
-        sort_by(&mut terms, |a, b| b.1.total_cmp(&a.1));
-        terms.truncate(limits::QUERY_TERMS);
-        Ok(terms)
+    /// The heaviest terms of a query; none without a model.
+    pub(super) fn weighted_query<'a>(
+        &'a self,
+        query: &'a str,
+        services: &'a Services<'_>,
+    ) -> LocalFuture<'a, Result<WeightedTerms>> {
+        let Some(encoder) = model(services) else { return Box::pin(ready(Ok(WeightedTerms::default()))) };
+        Box::pin(async move {
+            let found = encode(&[query.to_owned()], Role::Query, encoder, services).await?.pop();
+            let mut terms = found.unwrap_or_default();
+            terms.retain(|(_, weight)| weight.is_finite() && *weight > 0.0);
+            sort_by(&mut terms, |a, b| b.1.total_cmp(&a.1));
+            terms.truncate(limits::QUERY_TERMS);
+            Ok(terms)
+        })
     }
 
     /// Encodes one segment that lacks its weighted terms: it was added before there was a sparse encoder, or lost them.
     /// True if there was one.
-    pub(super) async fn make_up_splade(&self, services: &Services<'_>) -> Result<bool> {
+    pub(super) fn make_up_splade<'a>(&'a self, services: &'a Services<'_>) -> LocalFuture<'a, Result<bool>> {
+        match model(services) {
+            Some(encoder) => Box::pin(self.make_up_terms(encoder, services)),
+            None => Box::pin(ready(Ok(false))),
+        }
+    }
+
+    async fn make_up_terms(&self, encoder: &dyn SparseEncoder, services: &Services<'_>) -> Result<bool> {
         let snapshot = self.snapshot();
-        let Some(encoder) = services.sparse else { return Ok(false) };
         let stored = snapshot.manifest.encoders.get(&KIND);
         // Another model's are left as they are: searches and additions say so.
         if stored.is_some_and(|stored| stored.digest != encoder.info().digest) {
@@ -92,7 +114,7 @@ impl Engine {
         while chunks.len() < view.segment.chunks() as usize {
             let done = view.segment.chunk(chunks.len() as u32)?.doc as usize;
             (services.progress)(Progress { phase: Phase::Embed, done, total, committed: 0 });
-            self.encode_part(view, &mut chunks, services).await?;
+            self.encode_part(view, &mut chunks, encoder, services).await?;
         }
         let bytes = seal_impacts(id, &chunks)?;
         let _writer = self.writer.lock().await;
@@ -111,7 +133,13 @@ impl Engine {
     }
 
     /// Encodes the chunks after those that are there. Sentences and deleted documents get nothing.
-    async fn encode_part(&self, view: &View, chunks: &mut Vec<WeightedTerms>, services: &Services<'_>) -> Result<()> {
+    async fn encode_part(
+        &self,
+        view: &View,
+        chunks: &mut Vec<WeightedTerms>,
+        encoder: &dyn SparseEncoder,
+        services: &Services<'_>,
+    ) -> Result<()> {
         let first = chunks.len() as u32;
         let last = view.segment.chunks().min(first + PART as u32);
         let (mut inputs, mut live) = (Vec::new(), Vec::new());
@@ -125,7 +153,7 @@ impl Engine {
             }
             services.pacer.pause().await?;
         }
-        let mut encoded = encode(&inputs, Role::Passage, services).await?.unwrap_or_default().into_iter();
+        let mut encoded = encode(&inputs, Role::Passage, encoder, services).await?.into_iter();
         chunks.extend(live.into_iter().map(|live| live.then(|| encoded.next()).flatten().unwrap_or_default()));
         Ok(())
     }

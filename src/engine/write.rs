@@ -208,10 +208,7 @@ impl Engine {
         let mut builder = self.builder(&manifest)?;
         let Encoded { vectors, splade, tokens } = encoded;
         let mut put = Vec::new();
-        let tokens = match tokens {
-            Some(batch) => Some(self.settle(&mut manifest, &snapshot, batch, &mut put, services).await?),
-            None => None,
-        };
+        let tokens = self.settle(&mut manifest, &snapshot, tokens, &mut put, services).await?;
         let width = services.embedder.map_or(0, |embedder| embedder.info().dims);
         let mut row = 0;
         for prepared in &batch {

@@ -24,6 +24,7 @@ use super::vectors::{VectorConfig, Vectors};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::pace::{at_once, Pacer, Unpaced};
+use crate::sorting::set;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -169,8 +170,12 @@ impl Segment {
     /// The same segment with a further representation, out of its blob.
     ///
     /// # Errors
-    /// `Corrupt` for damaged bytes and those of another segment; `Unsupported` for a kind that segments do not have.
+    /// `Corrupt` for damaged bytes and those of another segment; `Unsupported` for a kind that segments do not have, and
+    /// for all of them in a build without models, whose segments have none.
     pub fn with_extra(&self, kind: BlobKind, bytes: &[u8]) -> Result<Segment> {
+        if !cfg!(feature = "neural") {
+            return Err(Error::unsupported(format!("a {} blob in a build without models", kind.name())));
+        }
         at_once(self.with_extra_paced(kind, bytes, &Unpaced))
     }
 
@@ -190,8 +195,8 @@ impl Segment {
 
     /// The further representations that it has.
     pub fn extras(&self) -> BTreeSet<BlobKind> {
-        let impacts = self.impacts.iter().map(|_| BlobKind::Splade);
-        impacts.chain(self.tokens.iter().map(|_| BlobKind::Colbert)).collect()
+        let impacts = self.impacts().into_iter().map(|_| BlobKind::Splade);
+        set(impacts.chain(self.tokens().into_iter().map(|_| BlobKind::Colbert)))
     }
 
     /// The same segment as if it had no further representation.
@@ -362,9 +367,9 @@ impl Segment {
             postings: self.postings.count,
             postings_bytes: self.postings.bytes(),
             vector_bytes: self.vectors.as_ref().map_or(0, |vectors| vectors.bytes()),
-            impact_bytes: self.impacts.as_ref().map_or(0, |impacts| impacts.bytes()),
-            tokens: self.tokens.as_ref().map_or(0, |tokens| tokens.count()),
-            token_bytes: self.tokens.as_ref().map_or(0, |tokens| tokens.bytes()),
+            impact_bytes: self.impacts().map_or(0, |impacts| impacts.bytes()),
+            tokens: self.tokens().map_or(0, |tokens| tokens.count()),
+            token_bytes: self.tokens().map_or(0, |tokens| tokens.bytes()),
         }
     }
 
@@ -377,16 +382,16 @@ impl Segment {
     }
 
     pub(super) fn impacts(&self) -> Option<&Impacts> {
-        self.impacts.as_deref()
+        self.impacts.as_deref().filter(|_| cfg!(feature = "neural"))
     }
 
     pub(super) fn tokens(&self) -> Option<&Tokens> {
-        self.tokens.as_deref()
+        self.tokens.as_deref().filter(|_| cfg!(feature = "neural"))
     }
 
     /// What its token vectors are codes of; `None` without any.
     pub fn token_form(&self) -> Option<TokenForm> {
-        self.tokens.as_ref().map(|tokens| tokens.form())
+        self.tokens().map(|tokens| tokens.form())
     }
 
     /// The token vectors of a chunk; none where there are none.
@@ -395,7 +400,7 @@ impl Segment {
     /// `Internal` for an ordinal that does not exist.
     pub fn chunk_tokens(&self, chunk: u32) -> Result<Option<TokenView<'_>>> {
         match chunk < self.chunks {
-            true => Ok(self.tokens.as_ref().map(|tokens| tokens.chunk(chunk))),
+            true => Ok(self.tokens().map(|tokens| tokens.chunk(chunk))),
             false => Err(self.no("chunk", chunk, self.chunks)),
         }
     }

@@ -140,7 +140,10 @@ export class Session {
     });
   delete = (context: CallContext, ids: string[]) => this.#write(context, (call) => this.#engine.delete(call, ids));
   repair = (context: CallContext) => this.#write(context, (call) => this.#engine.repair(call));
-  fit = (context: CallContext) => this.#write(context, (call) => this.#engine.fit(call));
+  async fit(context: CallContext): Promise<void> {
+    requireFull(this.#engine.fit, "fit");
+    return this.#write(context, (call) => this.#engine.fit(call));
+  }
   updateMeta = (context: CallContext, id: string, meta: Meta) =>
     this.#write(context, (call) => this.#engine.updateMeta(call, id, meta));
 

@@ -97,10 +97,10 @@ export interface WasmEngine {
   stats(call: number): Promise<Record<string, unknown>>;
   verify(call: number): Promise<Record<string, unknown>>;
   compact(call: number): Promise<void>;
-  fit(call: number): Promise<void>;
   repair(call: number): Promise<Record<string, unknown>>;
   /** Missing in the lite build, as `export`. One step towards another model's vectors; true if there is more to do. */
   reembed(call: number, embedder: object, tokenizer?: string): Promise<boolean>;
+  fit(call: number): Promise<void>;
   /** Calls `emit` with one piece of the file after the other. */
   export(call: number, emit: (piece: Uint8Array) => void): Promise<void>;
   /** One step of merging or graph building; true if there may be more to do. */

@@ -19,7 +19,8 @@ use crate::codec::{Frame, FrameWriter, Reader, Tag, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::{EmbedderInfo, EncoderInfo};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use crate::sorting::set;
+use std::collections::{BTreeMap, HashSet};
 
 pub(crate) const KIND: Tag = *b"MANI";
 const HEAD: Tag = *b"HEAD";
@@ -129,13 +130,11 @@ impl Manifest {
             let message = format!("a collection of {docs} documents; at most {}", limits::COLLECTION_DOCS);
             return Err(Error::limit(message));
         }
-        let sizes = |manifest: &Manifest| -> BTreeSet<(String, u64)> {
-            manifest.blobs().map(|(name, blob)| (name, blob.bytes)).collect()
-        };
+        let sizes = |manifest: &Manifest| set(manifest.blobs().map(|(name, blob)| (name, blob.bytes)));
         let (before, after) = (sizes(current), sizes(self));
-        let named: BTreeSet<(String, u64)> = after.difference(&before).cloned().collect();
+        let named = set(after.difference(&before).cloned());
         let given = put.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64));
-        let given = given.chain(staged.iter().cloned()).collect();
+        let given = set(given.chain(staged.iter().cloned()));
         if let Some((name, bytes)) = named.symmetric_difference(&given).next() {
             return Err(Error::internal(format!("blob {name} of {bytes} bytes is only in the manifest or only put")));
         }

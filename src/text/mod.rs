@@ -7,10 +7,12 @@
 mod analyze;
 mod chunk;
 mod highlight;
+mod unicode;
 
 pub use analyze::{Analyzer, Analyzers, Detector, Guess, AUTO, LANGUAGES};
 pub use chunk::{chunk, passage, sentences, Chunk, ChunkOptions, Chunked, Strategy, MIN_TOKENS};
 pub use highlight::highlight;
+pub use unicode::graphemes;
 
 /// Counts tokens as some model would. Declared here and implemented by `model`, so that chunkers can respect the
 /// limits of a model they do not know.
@@ -32,8 +34,7 @@ pub struct WordCounter;
 
 impl TokenCounter for WordCounter {
     fn token_spans(&self, text: &str) -> Vec<(usize, usize)> {
-        use unicode_segmentation::UnicodeSegmentation;
-        let pieces = text.split_word_bound_indices().filter(|(_, piece)| !piece.trim().is_empty());
+        let pieces = unicode::words(text).filter(|(_, piece)| !piece.trim().is_empty());
         pieces.map(|(start, piece)| (start, start + piece.len())).collect()
     }
 

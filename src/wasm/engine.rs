@@ -189,11 +189,6 @@ impl Engine {
         Ok(self.with(call, async |services| self.core.compact(services).await).await?)
     }
 
-    /// Fits axes on the vectors and turns them all.
-    pub async fn fit(&self, call: u32) -> JsResult<()> {
-        Ok(self.with(call, async |services| self.core.fit(services).await).await?)
-    }
-
     /// True if another tab had committed and its generation was adopted.
     pub async fn refresh(&self, call: u32) -> JsResult<bool> {
         Ok(self.with(call, async |services| self.core.refresh_paced(services.pacer).await).await?)

@@ -1,4 +1,5 @@
-//! A collection on its way: to another model, out as one file, in from one. Not in the lite build, for its size.
+//! A collection on its way: to another model, to other axes, out as one file, in from one. Not in the lite build, for its
+//! size.
 
 use super::engine::{Engine, Model};
 use super::error::{from_js, parse, JsResult};
@@ -21,6 +22,11 @@ impl Engine {
             *self.model.borrow_mut() = Model { embedder: Some(info), tokenizer_json: tokenizer, counter: None };
         }
         Ok(going)
+    }
+
+    /// Fits axes on the vectors and turns them all.
+    pub async fn fit(&self, call: u32) -> JsResult<()> {
+        Ok(self.with(call, async |services| self.core.fit(services).await).await?)
     }
 
     /// Calls `emit` with one Uint8Array after the other: the collection as one file.

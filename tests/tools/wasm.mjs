@@ -146,7 +146,7 @@ async function stampOf() {
   const hash = createHash("sha256");
   const all = await readdir(join(root, "src"), { recursive: true });
   const sources = all.filter((name) => /\.\w+$/.test(name) && !/^js\b/.test(name)).sort();
-  const settings = ["Cargo.toml", "Cargo.lock", ".cargo/config.toml", "package-lock.json", "tests/tools/wasm.mjs", "tests/tools/glue.mjs"];
+  const settings = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml", "package-lock.json", "tests/tools/wasm.mjs", "tests/tools/glue.mjs"];
   for (const name of [...sources.map((name) => join("src", name)), ...settings]) {
     hash.update(`${name}\0`).update(await readFile(join(root, name)));
   }

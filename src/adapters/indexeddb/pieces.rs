@@ -6,9 +6,9 @@ use super::connection::{answer, listen, Connection, Failure, Mode};
 use super::event::Events;
 use super::{error_of, BLOBS, PIECES, SIZES};
 use crate::error::{Error, Result};
+use crate::sorting::set;
 use crate::store::{missing, Named};
 use js_sys::{Array, Uint8Array};
-use std::collections::BTreeSet;
 use std::ops::Range;
 use wasm_bindgen::prelude::*;
 use web_sys::{IdbKeyRange, IdbTransaction};
@@ -111,7 +111,7 @@ pub fn steps(blobs: &[Named]) -> Vec<Step<'_>> {
 impl Step<'_> {
     /// In a transaction of its own, which is strict: that of the commit vouches for its own writes only.
     pub async fn run(&self, connection: &Connection) -> Result<(), Failure> {
-        let stores: BTreeSet<&str> = self.0.iter().flat_map(Write::stores).collect();
+        let stores = set(self.0.iter().flat_map(Write::stores));
         let stores: Vec<&str> = stores.into_iter().collect();
         let transaction = connection.transaction(&stores, Mode::Strict)?;
         let events = Events::of(&transaction, &["complete", "abort"]);

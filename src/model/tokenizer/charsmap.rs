@@ -6,8 +6,8 @@
 //! an offset; the place of the child by byte `c` is `place ^ offset ^ c`, if the unit there has label `c`.
 
 use crate::error::{Error, Result};
+use crate::text::graphemes;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 pub(super) struct Charsmap {
     units: Vec<u32>,
@@ -55,7 +55,7 @@ impl Charsmap {
     /// belong together go first, then characters; what the table does not have stays as it is. Ends when `each` says
     /// false.
     pub fn normalise(&self, text: &str, mut each: impl FnMut(Range<usize>, &str) -> bool) {
-        for (start, cluster) in text.grapheme_indices(true) {
+        for (start, cluster) in graphemes(text) {
             if cluster.len() < CLUSTER_BYTES {
                 if let Some(becomes) = self.replacement(cluster) {
                     if !each(start..start + cluster.len(), becomes) {

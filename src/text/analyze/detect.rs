@@ -4,6 +4,7 @@
 //! would be analysed alike.
 
 use super::language::stop_words;
+use crate::sorting::sort_by;
 use std::collections::HashMap;
 
 /// Languages in scripts that several share.
@@ -146,7 +147,7 @@ impl Detector {
             }
         }
         let mut order: Vec<usize> = (0..SHARED.len()).collect();
-        order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]));
+        sort_by(&mut order, |&a, &b| scores[b].total_cmp(&scores[a]));
         let (best, second) = (scores[order[0]], scores[order[1]]);
         let certain = best >= CERTAIN && best >= second * AHEAD;
         (best > second).then_some(Guess { language: SHARED[order[0]], certain })

@@ -1,8 +1,7 @@
 //! Characters in one form: compatibility composition and lower case first, then, for the term itself, letters without
 //! the marks that only decorate them.
 
-use unicode_normalization::char::{decompose_canonical, is_combining_mark};
-use unicode_normalization::{is_nfkc_quick, IsNormalized, UnicodeNormalization};
+use super::super::unicode::{nfkc, undecorated};
 
 /// Appends `text` in NFKC and lower case, digits of all scripts as ASCII, characters that are never seen left out.
 pub(super) fn lower(text: &str, turkish: bool, out: &mut String) {
@@ -21,10 +20,7 @@ pub(super) fn lower(text: &str, turkish: bool, out: &mut String) {
             None => c.to_lowercase().for_each(|c| out.push(c)),
         },
     };
-    match text.is_ascii() || is_nfkc_quick(text.chars()) == IsNormalized::Yes {
-        true => text.chars().for_each(&mut push),
-        false => text.nfkc().for_each(&mut push),
-    }
+    nfkc(text, &mut push);
 }
 
 /// Decimal digits of the scripts in use, each block ten in a row.
@@ -56,11 +52,7 @@ pub(super) fn fold(text: &str, out: &mut String) {
             'ŋ' => out.push('n'),
             'ı' | 'ɨ' => out.push('i'),
             '\u{c0}'..='\u{24f}' | '\u{1e00}'..='\u{1eff}' | '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => {
-                decompose_canonical(c, |part| {
-                    if !is_combining_mark(part) {
-                        out.push(part);
-                    }
-                });
+                out.push(undecorated(c));
             }
             'ё' | 'ѐ' => out.push('е'),
             'ѝ' => out.push('и'),

@@ -1,7 +1,7 @@
 //! Cuts text into words by UAX #29 and into runs of scripts that are written without spaces between words.
 
+use super::super::unicode::words;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Script {
@@ -21,10 +21,12 @@ pub(super) fn runs(text: &str, mut run: impl FnMut(Range<usize>, Script)) {
     for stretch in stretches(text) {
         let (start, piece) = (stretch.start, &text[stretch]);
         match piece.is_ascii() {
-            // The library takes a short way through ASCII.
-            true => piece.unicode_word_indices().for_each(|(at, word)| {
-                run(start + at..start + at + word.len(), Spaced);
-            }),
+            true => {
+                let counts = |word: &str| word.bytes().any(|byte| byte.is_ascii_alphanumeric());
+                words(piece).filter(|(_, word)| counts(word)).for_each(|(at, word)| {
+                    run(start + at..start + at + word.len(), Spaced);
+                });
+            }
             false => mixed(piece, |range, script| run(start + range.start..start + range.end, script)),
         }
     }
@@ -60,7 +62,7 @@ fn stretches(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 fn mixed(text: &str, mut run: impl FnMut(Range<usize>, Script)) {
     // A run of a script without spaces goes on over the boundaries of UAX #29.
     let mut pending: Option<(Range<usize>, Script)> = None;
-    for (start, piece) in text.split_word_bound_indices() {
+    for (start, piece) in words(text) {
         let mut word = false;
         for (offset, c) in piece.char_indices() {
             let at = start + offset;

@@ -1,12 +1,12 @@
 //! Takes one word or run at a time to its terms: compounds into parts, each part through folding, stop words and
 //! stemmer. Words repeat, so what became of each is remembered in a small cache.
 
+use super::super::unicode::graphemes;
 use super::fold;
 use super::language::Language;
 use super::segment::Script;
 use crate::limits::TERM_BYTES;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// What the language's grammar hangs on a word with an apostrophe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -267,7 +267,7 @@ impl<'a> Words<'a> {
         self.last = 0..0;
         let run = &self.text[range.clone()];
         let mut before: Option<Range<usize>> = None;
-        let mut graphemes = run.grapheme_indices(true).peekable();
+        let mut graphemes = graphemes(run).peekable();
         while let Some((offset, grapheme)) = graphemes.next() {
             let start = range.start + offset;
             let end = start + grapheme.len();

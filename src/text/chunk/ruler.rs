@@ -1,9 +1,9 @@
 //! Measures a text once, so that every later question about a range is answered in constant time: how many tokens
 //! it has, whether a grapheme ends here, where a number of tokens ends.
 
+use super::super::unicode::graphemes;
 use super::super::TokenCounter;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// A chunk has at most this many bytes for each token it may have: models make one token, or none, of a megabyte of
 /// control characters or base64.
@@ -125,7 +125,7 @@ fn grapheme_bounds(text: &str) -> Vec<u64> {
         // From here to the next ASCII character, which a preceding mark may still claim.
         let end = (at + 1..bytes.len()).find(|&end| plain(end)).map_or(bytes.len(), |end| end + 1);
         let skip = usize::from(joined);
-        text[at..end].grapheme_indices(true).skip(skip).for_each(|(offset, _)| set(at + offset));
+        graphemes(&text[at..end]).skip(skip).for_each(|(offset, _)| set(at + offset));
         at = end;
     }
     set(text.len());
@@ -167,6 +167,7 @@ mod tests {
     use super::super::super::WordCounter;
     use super::*;
     use proptest::prelude::*;
+    use unicode_segmentation::UnicodeSegmentation;
 
     #[test]
     fn cost_counts_every_token_that_is_touched() {

@@ -1,8 +1,8 @@
 //! Cuts a range of text into atoms: pieces that fit a budget, as large and as natural as a plan allows.
 
+use super::super::unicode::{sentences, words};
 use super::ruler::Ruler;
 use std::ops::Range;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// Where a text may be cut, from coarse to fine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,7 +127,7 @@ fn paragraph_ends(text: &str, mut cut: impl FnMut(usize)) {
 /// Ends of the sentences of one paragraph.
 fn sentence_ends(text: &str, mut cut: impl FnMut(usize)) {
     let unwrapped = text.replace(['\n', '\r'], " ");
-    unwrapped.split_sentence_bound_indices().for_each(|(start, sentence)| cut(start + sentence.len()));
+    sentences(&unwrapped).for_each(|(start, sentence)| cut(start + sentence.len()));
 }
 
 /// Where sentences end, and where lines do, in text of any number of paragraphs.
@@ -148,7 +148,7 @@ const CLOSERS: &str = ".,;:!?-/)]}…–—»”’、。〉》」』】〕，�
 
 fn word_ends(text: &str, mut cut: impl FnMut(usize)) {
     let mut before: Option<char> = None;
-    for (start, piece) in text.split_word_bound_indices() {
+    for (start, piece) in words(text) {
         let first = piece.chars().next().unwrap_or(' ');
         let may_begin = match before {
             Some(before) if before.is_whitespace() => !first.is_whitespace(),
