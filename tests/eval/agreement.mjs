@@ -3,6 +3,7 @@
 import { destroy, open, rerank } from "/pkg/nearfield.js";
 import { kendall, overlap, spearman } from "./ranks.mjs";
 
+/** Documents that are compared for each query. */
 const K = 10;
 /** Queries without a `limit`. */
 const QUERIES = 50;
@@ -11,7 +12,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const summary = (values) => ({ mean: mean(values), least: Math.min(...values) });
 
 /** What one device makes of the documents, and the ids that it finds for each query. */
-async function found(name, device, { job, documents, texts, relevant, worker, onProgress }) {
+async function found(name, device, { job, documents, texts, relevant, worker, onProgress, say }) {
   await destroy(name, { worker }).catch(() => {});
   const db = await open(name, { ...job.open, device, worker, onProgress });
   const before = (await db.stats()).tokens;
@@ -19,6 +20,7 @@ async function found(name, device, { job, documents, texts, relevant, worker, on
   await db.add(documents, { onProgress });
   const seconds = (performance.now() - start) / 1000;
   const { tokens, device: report, build, embedder } = await db.stats();
+  say(`${device}: indexed ${documents.length} documents in ${seconds.toFixed(0)} s, ${((tokens - before) / seconds).toFixed(0)} tokens/s`);
   const run = {};
   for (const [id, text] of texts) {
     run[id] = (await db.search(text, { mode: "dense", k: K, text: false })).hits.map((hit) => hit.id);
@@ -42,14 +44,14 @@ async function reranked(devices, run, { job, documents, texts, worker, onProgres
   const correlations = { spearman: [], kendall: [] };
   let furthest = 0;
   for (const [id, text] of texts) {
-    const ids = run[id];
+    const ids = run[id].slice(0, job.rerankTop);
     const [a, b] = [await scores(devices[0], text, ids), await scores(devices[1], text, ids)];
     correlations.spearman.push(spearman(a, b));
     correlations.kendall.push(kendall(a, b));
     furthest = Math.max(furthest, ...a.map((score, i) => Math.abs(score - b[i])));
     onProgress({ phase: "reranking on both", done: correlations.kendall.length, total: texts.size });
   }
-  return { hits: K, spearman: summary(correlations.spearman), kendall: summary(correlations.kendall), largest_difference: furthest };
+  return { hits: Math.min(K, job.rerankTop), spearman: summary(correlations.spearman), kendall: summary(correlations.kendall), largest_difference: furthest };
 }
 
 /** Runs `job` on `job.open.device` and on `job.against`. */
@@ -72,6 +74,6 @@ export async function agreement({ job, documents, queries, qrels, ...rest }) {
     build: one.build,
     devices: { [devices[0]]: one.figures, [devices[1]]: other.figures },
     "overlap@10": summary(ids.map((id) => overlap(one.run[id], other.run[id]))),
-    rerank: await reranked(devices, other.run, context),
+    ...(job.open.reranker && { rerank: await reranked(devices, other.run, context) }),
   };
 }

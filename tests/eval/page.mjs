@@ -77,7 +77,7 @@ async function run() {
     shown = performance.now();
     report("progress", `${event.model ? `${event.phase} ${event.model}` : event.phase} ${event.done}/${event.total ?? "?"}`);
   };
-  if (job.against) return agreement({ job, documents, queries, qrels, worker, onProgress });
+  if (job.against) return agreement({ job, documents, queries, qrels, worker, onProgress, say: (text) => report("progress", text) });
   let db = await open(name, { ...job.open, worker, onProgress });
   const tokens = (await db.stats()).tokens;
   const start = performance.now();

@@ -26,7 +26,7 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
                       projection to 96 dimensions where --linear gives it
   --linear FILE       safetensors file with that projection (linear.weight); or NEARFIELD_COLBERT_LINEAR
   --token-bits N      2 (default) or 8 bits for each dimension of token vectors
-  --reranker NAME     default ms-marco-MiniLM-L-12-v2
+  --reranker NAME     default ms-marco-MiniLM-L-12-v2; "none" for none
   --rerank-top N      hits that +rerank and +colbert rerank, default 50
   --storage KIND      f32, f16, int8 (default) or binary: one bit a dimension. The pipeline dense-binary compares bits
                       of any of them first, and the best in full
@@ -40,9 +40,11 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
   --browser NAME      chromium (default), firefox or webkit
   --device NAME       wasm or webgpu (in Chromium on the computer's GPU, or a software adapter: right, but slow)
   --against NAME      compares --device with this one instead of measuring pipelines: the ten nearest documents that both
-                      find, the nDCG@10 of each, and the rank correlation of the reranker's scores for those ten
+                      find, the nDCG@10 of each, and the rank correlation of the reranker's scores for those ten, or for
+                      the first --rerank-top of them; slow on a software adapter: --reranker none leaves it out
   --documents N       only the first N documents
   --limit N           only the first N judged queries; with --against 50 by default, and others where too few are judged
+  --built             measure pkg/ as it is, without building
   --json FILE         where the result goes
 
 Without --pipelines: bm25, tfidf, dense, hybrid-rrf, hybrid-weighted and hybrid-rrf@256; also hybrid-rrf+rerank with a
@@ -75,6 +77,7 @@ const { values: options } = parseArgs({
     against: text,
     documents: text,
     limit: text,
+    built: { type: "boolean", default: false },
     json: text,
     yes: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -150,7 +153,8 @@ function job() {
   const instructions = { ...(query !== undefined && { query }), ...(passage !== undefined && { passage }) };
   return {
     open: {
-      ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
+      ...(lexical ? {} : { embedder: options.embedder }),
+      ...(lexical || options.reranker === "none" ? {} : { reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
       ...(lateEncoder && { lateEncoder }),
       ...(Object.keys(instructions).length > 0 && { instructions }),
@@ -241,7 +245,12 @@ function comparison({ devices, "overlap@10": overlap, rerank }) {
   return [
     ...lines,
     `overlap of the first ten: ${share(overlap)}`,
-    `reranking ${rerank.hits} hits: Spearman ${share(rerank.spearman)}; Kendall ${share(rerank.kendall)}; scores within ${rerank.largest_difference.toFixed(3)}`,
+    ...(rerank
+      ? [
+          `reranking ${rerank.hits} hits: Spearman ${share(rerank.spearman)}; Kendall ${share(rerank.kendall)}; ` +
+            `scores within ${rerank.largest_difference.toFixed(3)}`,
+        ]
+      : []),
   ].join("\n");
 }
 
@@ -252,7 +261,7 @@ async function main() {
   const work = job();
   const kind = oneOf("browser", "chromium", "firefox", "webkit");
   await setup(["build", "models", kind], { yes: options.yes });
-  await build();
+  if (!options.built) await build();
   const gpu = [work.open.device, work.against].includes("webgpu") && kind === "chromium";
   const measured = await measure(kind, work, data, gpu ? await webgpuArgs() : undefined);
   const context = { dataset: basename(resolve(options.data)), browser: kind };
