@@ -3,11 +3,13 @@
 // the library has a cache of its own for them.
 
 /** Change it when the list below changes. */
-const CACHE = "nearfield-demo-4";
+const CACHE = "nearfield-demo-5";
 
 const FILES = [
   "./",
   "app.js",
+  "gpu.html",
+  "gpu.js",
   "icon.svg",
   "manifest.webmanifest",
   "styles/adding.css",
@@ -17,6 +19,7 @@ const FILES = [
   "styles/controls.css",
   "styles/dialogs.css",
   "styles/frame.css",
+  "styles/gpu.css",
   "styles/ground.css",
   "styles/library.css",
   "styles/narrow.css",
@@ -24,6 +27,7 @@ const FILES = [
   "theme.js",
   "lib/choices.js",
   "lib/comparing.js",
+  "lib/devices.js",
   "lib/dom.js",
   "lib/errors.js",
   "lib/excerpt.js",
@@ -37,6 +41,7 @@ const FILES = [
   "lib/shelf.js",
   "lib/state.js",
   "lib/trusted.js",
+  "lib/words.js",
   "lib/writing.js",
   "views/adding.js",
   "views/choices.js",

@@ -16,7 +16,10 @@ export class Bench {
   failures = 0;
   #kernel = { gops: 0, at: -Infinity };
 
-  /** `folder`: of a judged collection, or undefined. `sizes`: of the cases that grow, or undefined for their own. */
+  /**
+   * `folder`: of a judged collection, or undefined. `sizes`: of the cases that grow, or undefined for their own.
+   * `slowRounds`: rounds where each takes minutes.
+   */
   static async open({ folder, ...options }) {
     const collection = folder && (await readCollection(folder));
     const [load] = loadavg();

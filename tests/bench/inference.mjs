@@ -11,12 +11,15 @@ export const RERANKER = { name: "ms-marco-MiniLM-L-12-v2", max: 512, arithmetic:
 
 const BATCHES = [1, 8, 32];
 /** Both sides quantise, each in its own way; a wrong pooling or a lost word shows far below this. */
-const AGREEMENT = 0.95;
+export const AGREEMENT = 0.95;
 
 export const startNearfield = (contender, name) => contender.call("load", { name, url: `/models/${name}/` });
 
 export const startOnnx = (contender, { name, pooling }, threads) =>
   contender.call("load", { url: `/onnx/${name}/`, weights: "onnx/model_quantized.onnx", threads, pooling });
+
+/** Largest difference of a logit that two ways of quantising may make. */
+export const TOLERANCE = 1;
 
 /** The batch size at which a contender that has its texts is fastest, each tried once. */
 export async function bestBatch(contender, count) {

@@ -4,13 +4,14 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openPage } from "../tools/fixture.mjs";
 import { bindgen, models, pkg, root, target } from "../tools/paths.mjs";
+import { adapter } from "../tools/webgpu.mjs";
 import { onnx, packages } from "./peers.mjs";
 
 const folder = join(root, "tests", "bench");
 const bundles = join(target, "bench");
 
 /** What contenders have in common. */
-const SHARED = new Set(["answer.mjs", "vectors.mjs", "words.mjs"]);
+const SHARED = new Set(["answer.mjs", "onnx.mjs", "vectors.mjs", "words.mjs"]);
 
 /** Peers compile text at run time and start workers from blobs. What comes from elsewhere stays forbidden. */
 const POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' blob: data:";
@@ -39,7 +40,8 @@ export class Lab {
   /** Browser and version, as it says itself. */
   browser = "";
 
-  static async open() {
+  /** `args`: further flags of Chromium. */
+  static async open({ args } = {}) {
     await bundle();
     const lab = new Lab();
     const mounts = [
@@ -55,7 +57,7 @@ export class Lab {
       for (const [header, value] of Object.entries(ISOLATED)) response.setHeader(header, value);
       return false;
     };
-    lab.#opened = await openPage({ path: "/", mounts, intercept, policy: POLICY });
+    lab.#opened = await openPage({ path: "/", mounts, intercept, policy: POLICY, args });
     const { page } = lab.#opened;
     page.setDefaultTimeout(0);
     await lab.#ready();
@@ -97,6 +99,11 @@ export class Lab {
   /** Speed of the bare int8 kernel now, in Gop/s. */
   calibrate() {
     return this.with(["calibration"], (contender) => contender.call("measure"));
+  }
+
+  /** The WebGPU adapter that contenders get, or undefined. */
+  adapter() {
+    return this.#opened.page.evaluate(adapter);
   }
 
   get problems() {

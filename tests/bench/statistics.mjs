@@ -72,6 +72,9 @@ export function lowestCosine(a, b) {
   return Math.min(...a.map((row, i) => dot(row, b[i]) / Math.sqrt(dot(row, row) * dot(b[i], b[i]))));
 }
 
+/** Largest difference between the numbers of two lists of rows. */
+export const largestDifference = (a, b) => Math.max(...a.flatMap((row, i) => row.map((value, j) => Math.abs(value - b[i][j]))));
+
 /** A number for people: three or four digits that count. */
 export function figure(value) {
   const size = Math.abs(value);

@@ -1,15 +1,9 @@
 // What is embedded: texts of an exact number of tokens, and texts as long as people write them.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { words } from "../../www/lib/words.js";
 import { root } from "../tools/paths.mjs";
 import { random } from "./random.mjs";
-
-/** Words that are one token each in the vocabulary of BERT. */
-const WORDS =
-  "time water people city light music river history science garden winter morning letter market window mountain " +
-  "teacher village summer island bridge forest doctor kitchen evening horse paper stone color number story field " +
-  "machine animal country family school street ocean engine";
-const words = WORDS.split(" ");
 
 /** `count` different texts of `length` words. */
 export function ofWords(count, length, seed = 1) {

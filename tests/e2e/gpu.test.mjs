@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pkg } from "../tools/paths.mjs";
+import { SOFTWARE } from "../tools/webgpu.mjs";
 import { openForFile, scripts } from "./support/api.mjs";
 
 const MINILM = "all-MiniLM-L6-v2";
@@ -46,7 +47,7 @@ const losing = worker(`
 `);
 
 const intercept = scripts({ "/without.js": without, "/losing.js": losing });
-const { page, problems } = await openForFile({ intercept, args: ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"] });
+const { page, problems } = await openForFile({ intercept, args: SOFTWARE });
 const plain = await openForFile({ intercept });
 
 function cosines(a, b, dims) {

@@ -1,6 +1,7 @@
 // The half of `npm run eval` that runs in the browser: it asks the server for its job, does it through the public
 // interface of the package, and posts progress and the result back, so that every browser is driven in the same way.
 import { destroy, evaluate, localGenerator, open } from "/pkg/nearfield.js";
+import { agreement } from "./agreement.mjs";
 import { calibrate } from "./calibrate.mjs";
 
 /** Trusted Types let no plain text become the address of a worker. */
@@ -24,17 +25,19 @@ async function* lines(url) {
   }
 }
 
-/** Title and text as one unit. */
-async function corpus() {
+/** Title and text as one unit; the first `limit` documents. */
+async function corpus(limit = Infinity) {
   const documents = [];
   for await (const line of lines("/data/corpus.jsonl")) {
     const { _id, title, text } = JSON.parse(line);
-    documents.push({ id: String(_id), text: title ? `${title}\n${text}` : text });
+    if (documents.length < limit) documents.push({ id: String(_id), text: title ? `${title}\n${text}` : text });
   }
   return documents;
 }
 
-async function judged() {
+/** Queries and judgements; with `documents`, only the judgements of these. */
+async function judged(documents) {
+  const ids = documents && new Set(documents.map(({ id }) => id));
   const queries = {};
   for await (const line of lines("/data/queries.jsonl")) {
     const { _id, text } = JSON.parse(line);
@@ -44,7 +47,7 @@ async function judged() {
   let header = true;
   for await (const line of lines("/data/qrels.tsv")) {
     const [query, document, grade] = line.trimEnd().split("\t");
-    if (!header) (qrels[query] ??= {})[document] = Number(grade);
+    if (!header && (ids?.has(document) ?? true)) (qrels[query] ??= {})[document] = Number(grade);
     header = false;
   }
   return { queries, qrels };
@@ -65,8 +68,8 @@ async function run() {
   const job = await (await fetch("/job")).json();
   const name = "eval";
   await destroy(name, { worker }).catch(() => {});
-  const documents = await corpus();
-  const { queries, qrels } = await judged();
+  const documents = await corpus(job.documents);
+  const { queries, qrels } = await judged(job.documents && documents);
 
   let shown = 0;
   const onProgress = (event) => {
@@ -74,6 +77,7 @@ async function run() {
     shown = performance.now();
     report("progress", `${event.model ? `${event.phase} ${event.model}` : event.phase} ${event.done}/${event.total ?? "?"}`);
   };
+  if (job.against) return agreement({ job, documents, queries, qrels, worker, onProgress, say: (text) => report("progress", text) });
   let db = await open(name, { ...job.open, worker, onProgress });
   const tokens = (await db.stats()).tokens;
   const start = performance.now();

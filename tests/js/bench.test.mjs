@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { operations } from "../bench/cases/roofline.mjs";
 import { random } from "../bench/random.mjs";
 import { lines, losses } from "../bench/report.mjs";
-import { entry, figure, interleaved, lowestCosine, median, quantile, ratio, recall } from "../bench/statistics.mjs";
+import { entry, figure, interleaved, largestDifference, lowestCosine, median, quantile, ratio, recall } from "../bench/statistics.mjs";
 import { ofTokens, real } from "../bench/texts.mjs";
 
 test("medians and quantiles", () => {
@@ -66,6 +66,18 @@ test("what a peer does better is listed, worst first, and said in its line", () 
   assert.match(lines(entries[1]).join("\n"), /ours is 2\.00 times better/);
 });
 
+test("who failed is said, agreement stands beside the times, and times of software GPUs are no losses", () => {
+  const figures = { name: "a", unit: "ms", better: "lower", ours: [2], peers: { fast: [1] } };
+  const agreement = { nearfield: "cosine 0.9990", fast: "cosine 0.4000: WRONG" };
+  const made = entry({ ...figures, agreement, failed: { broken: "no such kernel" }, adapter: { software: true } });
+  const text = lines(made).join("\n");
+  assert.match(text, /nearfield .*cosine 0\.9990/);
+  assert.match(text, /fast .*2\.00 times worse; cosine 0\.4000: WRONG/);
+  assert.match(text, /broken FAILED: no such kernel/);
+  assert.deepEqual(losses([made]), []);
+  assert.equal(losses([entry({ ...figures, adapter: { software: false } })]).length, 1);
+});
+
 test("the work of a forward pass is what the shape of the model says", () => {
   // 21.2 Mop a token in the matrices of MiniLM-L6, and the attention.
   const [matrices, attention] = [6 * 2 * 12 * 384 * 384, 6 * 4 * 128 * 384];
@@ -81,6 +93,7 @@ test("recall counts true neighbours over all queries", () => {
 test("the lowest cosine is that of the rows that agree least", () => {
   assert.equal(lowestCosine([[1, 0], [0, 2]], [[3, 0], [0, 1]]), 1);
   assert.equal(lowestCosine([[1, 0], [0, 1]], [[1, 0], [1, 0]]), 0);
+  assert.equal(largestDifference([[1, 5], [0, 2]], [[2, 5], [0, -1]]), 3);
 });
 
 test("figures keep the digits that count", () => {

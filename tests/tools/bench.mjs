@@ -15,17 +15,21 @@ const HELP = `npm run bench -- [options]
   --only LIST     comma-separated cases: CASES
   --data DIR      a judged collection as for \`npm run eval\`, for real texts and for ranking quality; default
                   ../shared/data/scifact if it is there, else texts come from this project's documentation
-  --rounds N      how often each contender has its turn, default 5
+  --rounds N      how often each contender has its turn, default 5; for webgpu on a software adapter 1
   --sizes LIST    vectors and growth: numbers of vectors, default 10000,50000,100000 (growth also 1000)
   --built         measure pkg/ as it is, without building
-  --json FILE     where the result goes`;
+  --json FILE     where the result goes
+
+webgpu compares Nearfield on WebGPU with itself and onnxruntime-web, by the GPU that Chromium finds. Without one a
+software adapter stands in for it: it shows who computes rightly, its times mean nothing. The page gpu.html of the demo
+measures Nearfield alone on whatever device opens it.`;
 
 const text = { type: "string" };
 const { values: options } = parseArgs({
   options: {
     only: text,
     data: text,
-    rounds: { type: "string", default: "5" },
+    rounds: text,
     sizes: text,
     built: { type: "boolean", default: false },
     json: text,
@@ -55,7 +59,7 @@ async function main() {
   const { cases } = await import("../bench/cases/index.mjs");
   if (options.help) return console.log(HELP.replace("CASES", Object.keys(cases).join(", ")));
   const names = chosen(cases);
-  const rounds = count("rounds", options.rounds);
+  const rounds = options.rounds === undefined ? undefined : count("rounds", options.rounds);
   const sizes = options.sizes?.split(",").map((size) => count("sizes", size));
   const folder = options.data ?? (existsSync(DATA) ? DATA : undefined);
 
@@ -64,7 +68,7 @@ async function main() {
   await preparePeers();
   if (!options.built) await build();
   const { Bench } = await import("../bench/bench.mjs");
-  const bench = await Bench.open({ rounds, sizes, folder, machine: machine() });
+  const bench = await Bench.open({ rounds: rounds ?? 5, slowRounds: rounds ?? 1, sizes, folder, machine: machine() });
   const start = Date.now();
   try {
     for (const name of names) await bench.run(name, cases[name]);

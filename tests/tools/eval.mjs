@@ -10,6 +10,7 @@ import { machine } from "./machine.mjs";
 import { bindgen, root } from "./paths.mjs";
 import { DEMO } from "./serve.mjs";
 import { setup } from "./setup.mjs";
+import { described, webgpuArgs } from "./webgpu.mjs";
 
 const HELP = `npm run eval -- --data DIR --json FILE [options]
 
@@ -25,7 +26,7 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
                       projection to 96 dimensions where --linear gives it
   --linear FILE       safetensors file with that projection (linear.weight); or NEARFIELD_COLBERT_LINEAR
   --token-bits N      2 (default) or 8 bits for each dimension of token vectors
-  --reranker NAME     default ms-marco-MiniLM-L-12-v2
+  --reranker NAME     default ms-marco-MiniLM-L-12-v2; "none" for none
   --rerank-top N      hits that +rerank and +colbert rerank, default 50
   --storage KIND      f32, f16, int8 (default) or binary: one bit a dimension. The pipeline dense-binary compares bits
                       of any of them first, and the best in full
@@ -37,8 +38,12 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
                       of chunks from the states of whole documents), parents:N (of so many tokens)
   --query-instruction T, --passage-instruction T   stand before queries and passages in place of the model's prefixes
   --browser NAME      chromium (default), firefox or webkit
-  --device NAME       wasm or webgpu
-  --limit N           only the first N judged queries
+  --device NAME       wasm or webgpu (in Chromium on the computer's GPU, or a software adapter: right, but slow)
+  --against NAME      compares --device with this one instead of measuring pipelines: the ten nearest documents that both
+                      find, the nDCG@10 of each, and the rank correlation of the reranker's scores for those ten, or for
+                      the first --rerank-top of them; slow on a software adapter: --reranker none leaves it out
+  --documents N       only the first N documents
+  --limit N           only the first N judged queries; with --against 50 by default, and others where too few are judged
   --built             measure pkg/ as it is, without building
   --json FILE         where the result goes
 
@@ -69,6 +74,8 @@ const { values: options } = parseArgs({
     "passage-instruction": text,
     browser: { type: "string", default: "chromium" },
     device: text,
+    against: text,
+    documents: text,
     limit: text,
     built: { type: "boolean", default: false },
     json: text,
@@ -130,6 +137,11 @@ function job() {
   const limit = count("limit");
   const [strategy, size, overlap] = options.chunk.split(":");
   const device = oneOf("device", "wasm", "webgpu");
+  const against = oneOf("against", "wasm", "webgpu");
+  const documents = count("documents");
+  if (against && (!device || lexical || options.pipelines)) {
+    throw new Error("--against needs --device and an embedder, and takes no --pipelines");
+  }
   const pipelines = options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit);
   const graph = options.vectors === "hnsw";
   const learned = pipelines.some((name) => name.startsWith("splade")) ? "splade-tiny" : undefined;
@@ -141,7 +153,8 @@ function job() {
   const instructions = { ...(query !== undefined && { query }), ...(passage !== undefined && { passage }) };
   return {
     open: {
-      ...(lexical ? {} : { embedder: options.embedder, reranker: options.reranker }),
+      ...(lexical ? {} : { embedder: options.embedder }),
+      ...(lexical || options.reranker === "none" ? {} : { reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
       ...(lateEncoder && { lateEncoder }),
       ...(Object.keys(instructions).length > 0 && { instructions }),
@@ -167,11 +180,13 @@ function job() {
     pipelines,
     rerankTop: count("rerank-top"),
     ...(limit && { limit }),
+    ...(documents && { documents }),
+    ...(against && { against }),
   };
 }
 
 /** Serves the job and the data, runs the page and resolves to what it measured. */
-async function measure(kind, work, data) {
+async function measure(kind, work, data, args) {
   let settle;
   const outcome = new Promise((done, failed) => (settle = { done, failed }));
   const intercept = async (request, response) => {
@@ -199,7 +214,7 @@ async function measure(kind, work, data) {
     { at: "/bindgen/", folder: bindgen },
     ...DEMO,
   ];
-  const browser = await launch(kind, { mounts, path: "/eval/", intercept });
+  const browser = await launch(kind, { mounts, path: "/eval/", intercept, args });
   browser.closed.then((reason) => settle.failed(new Error(reason)));
   try {
     return await outcome;
@@ -220,6 +235,25 @@ function table(pipelines) {
   return [row("pipeline", columns), ...rows].join("\n");
 }
 
+/** What two devices made of the same, for people. */
+function comparison({ devices, "overlap@10": overlap, rerank }) {
+  const lines = Object.entries(devices).map(([name, { "ndcg@10": ndcg, seconds, tokens, adapter }]) => {
+    const where = adapter ? ` on ${described(adapter)}` : "";
+    return `${name.padEnd(8)} nDCG@10 ${ndcg.toFixed(4)}; indexed ${Math.round(tokens / seconds)} tokens/s${where}`;
+  });
+  const share = ({ mean, least }) => `mean ${mean.toFixed(4)}, least ${least.toFixed(4)}`;
+  return [
+    ...lines,
+    `overlap of the first ten: ${share(overlap)}`,
+    ...(rerank
+      ? [
+          `reranking ${rerank.hits} hits: Spearman ${share(rerank.spearman)}; Kendall ${share(rerank.kendall)}; ` +
+            `scores within ${rerank.largest_difference.toFixed(3)}`,
+        ]
+      : []),
+  ].join("\n");
+}
+
 async function main() {
   if (options.help) return console.log(HELP);
   if (options.linear) process.env.NEARFIELD_COLBERT_LINEAR = resolve(options.linear);
@@ -228,12 +262,21 @@ async function main() {
   const kind = oneOf("browser", "chromium", "firefox", "webkit");
   await setup(["build", "models", kind], { yes: options.yes });
   if (!options.built) await build();
-  const measured = await measure(kind, work, data);
+  const gpu = [work.open.device, work.against].includes("webgpu") && kind === "chromium";
+  const measured = await measure(kind, work, data, gpu ? await webgpuArgs() : undefined);
+  const context = { dataset: basename(resolve(options.data)), browser: kind };
+  if (work.against) {
+    const result = { ...context, ...measured, machine: machine(), options: work };
+    const { docs, queries, judged, model } = measured;
+    console.log(`\n${context.dataset} in ${kind}: ${docs} documents, ${queries} queries (${judged} judged), ${model}`);
+    console.log(comparison(measured));
+    if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+    return;
+  }
   const { docs, queries, model, build: module, index, pipelines, calibration } = measured;
   const recall = measured["graph_recall@10"];
   const result = {
-    dataset: basename(resolve(options.data)),
-    browser: kind,
+    ...context,
     docs,
     queries,
     model,

@@ -6,6 +6,7 @@ import { roofline } from "./roofline.mjs";
 import { size } from "./size.mjs";
 import { startup } from "./startup.mjs";
 import { vectors } from "./vectors.mjs";
+import { webgpu } from "./webgpu.mjs";
 import { words } from "./words.mjs";
 
-export const cases = { size, embedding, pipeline, pool, reranking, words, vectors, growth, startup, roofline };
+export const cases = { size, embedding, pipeline, pool, reranking, words, vectors, growth, startup, roofline, webgpu };

@@ -1,14 +1,12 @@
 // A query against 50 passages: pairs of 128 tokens, as a cross-encoder reads them.
-import { bestBatch, RERANKER, startNearfield, startOnnx } from "../inference.mjs";
+import { bestBatch, RERANKER, startNearfield, startOnnx, TOLERANCE } from "../inference.mjs";
 import { version } from "../peers.mjs";
-import { interleaved } from "../statistics.mjs";
+import { interleaved, largestDifference } from "../statistics.mjs";
 import { ofWords } from "../texts.mjs";
 
 const PAIRS = 50;
 const TOKENS = 128;
 const QUERY_WORDS = 8;
-/** Largest difference of a logit that the two ways of quantising may make. */
-const TOLERANCE = 1;
 
 export async function reranking(bench) {
   const [query] = ofWords(1, QUERY_WORDS, 2);
@@ -27,7 +25,7 @@ export async function reranking(bench) {
     if (mine.tokens !== theirs.tokens || mine.tokens !== PAIRS * TOKENS) {
       throw new Error(`reranking: we read ${mine.tokens} tokens, the peer ${theirs.tokens}, meant were ${PAIRS * TOKENS}`);
     }
-    const difference = Math.max(...mine.rows.map(([score], i) => Math.abs(score - theirs.rows[i][0])));
+    const difference = largestDifference(mine.rows, theirs.rows);
     if (!(difference <= TOLERANCE)) throw new Error(`reranking: our scores and the peer's differ by ${difference}`);
 
     const best = { one: await bestBatch(one, PAIRS), two: await bestBatch(two, PAIRS) };
