@@ -191,7 +191,8 @@ export class Collection {
   /**
    * Turns all vectors into the axes along which they spread most, by which their first dimensions (`dims`) come to say
    * as much as they can. Inner products and distances stay as they are. `vectors.rotation` says when that is done by
-   * itself; call it after the collection has changed its subject, or where it is "none".
+   * itself; call it after the collection has changed its subject, or where it is "none". `nearfield/lite` turns by the
+   * axes that there are and fits none.
    */
   async fit(options: ProgressOptions = {}): Promise<void> {
     checkProgress(options, "options");

@@ -40,7 +40,8 @@ fn end(text: &str, table: Lookup) -> usize {
             _ => {}
         }
         if let Some(stop) = stop {
-            if !goes_on(stop, kind) && !(stop.dot && small(&text[at..], table)) {
+            let more = goes_on(stop, kind) || stop.dot && small(&text[at..], table);
+            if !more {
                 return at;
             }
         }
