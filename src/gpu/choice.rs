@@ -81,8 +81,8 @@ pub async fn choose(
     }
 }
 
-/// What is worth keeping of what [`choose`] said: that kernels passed, and that some computed wrongly.
-/// A device that was lost, or had no memory left, may do better the next time.
+/// What is worth keeping of what [`choose`] said: that kernels passed, and that some computed wrongly. A device that was
+/// lost, or had no memory left, may do better the next time.
 pub fn finding(subject: String, chosen: &Result<Choice>) -> Option<Finding> {
     let (passed, refused) = match chosen {
         Ok(Choice { kernels, refused }) => {

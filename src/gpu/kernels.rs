@@ -56,7 +56,7 @@ pub(super) fn fnv1a(seed: u64, text: &str) -> u64 {
     text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What follows a product: values of `EPILOGUE` in `matmul.wgsl`.
+/// What follows a product: values of `EPILOGUE` in `epilogue.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Epilogue {
     Nothing,

@@ -107,11 +107,11 @@ export interface GpuAdapter {
   description: string;
   /** Whether it is a processor in disguise. */
   software: boolean;
-  /** What it offers of "shader-f16", "subgroups" and the like. */
+  /** What it offers of "shader-f16", "subgroups" and "timestamp-query". */
   features: string[];
-  /** Which of these the kernels make use of. */
+  /** What the kernels make use of: "shader-f16", "packed_4x8_integer_dot_product", or nothing that not every GPU has. */
   uses: string[];
-  /** Why not of more: what kernels that do computed when they were checked. */
+  /** Why some were left out that would make use of more: what they computed when they were checked. */
   refused?: string | undefined;
 }
 

@@ -90,7 +90,7 @@ pub struct Gpu {
 struct Told<'a> {
     #[serde(flatten)]
     adapter: &'a Description,
-    /// Which of the features that are offered the kernels make use of.
+    /// What the kernels make use of.
     uses: Extras,
     #[serde(skip_serializing_if = "Option::is_none")]
     refused: Option<&'a str>,
