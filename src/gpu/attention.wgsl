@@ -4,6 +4,8 @@
 // A workgroup has 16 queries of one head; four invocations share a query. Keys, then values, come through one block of
 // workgroup memory, 32 at a time; the softmax is rescaled whenever a block has a greater score than those before
 // (Milakov and Gimelshein 2018), so that no length is too long.
+//
+// Queries, keys and values are `Held` there, as in `matmul.wgsl`; scores, shares and sums are f32 always.
 
 const QUERIES = 16u;
 const LANES = 4u;
@@ -39,8 +41,8 @@ struct Tile {
 // [rows][width]
 @group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
 
-var<workgroup> queries: array<vec4f, 256>; // [QUERIES][MOST]
-var<workgroup> block: array<vec4f, 512>; // [KEYS][MOST]
+var<workgroup> queries: array<Held, 256>; // [QUERIES][MOST]
+var<workgroup> block: array<Held, 512>; // [KEYS][MOST]
 var<workgroup> scores: array<f32, 512>; // [QUERIES][KEYS]
 
 @compute @workgroup_size(LANES, QUERIES)
@@ -59,9 +61,9 @@ fn main(
     for (var d = lane; d < shape.depth; d += LANES) {
         var q = vec4f();
         if (row < end) {
-            q = qkv[row * stride + head + d] * shape.scale;
+            q = qkv[row * stride + head + d];
         }
-        queries[query * MOST + d] = q;
+        queries[query * MOST + d] = hold(q);
     }
     var sums: array<vec4f, 4>;
     var greatest = NOTHING;
@@ -73,9 +75,9 @@ fn main(
         for (var key = lane; key < KEYS; key += LANES) {
             var score = 0.0;
             for (var d = 0u; d < shape.depth; d++) {
-                score += dot(queries[query * MOST + d], block[key * MOST + d]);
+                score += dot(whole(queries[query * MOST + d]), whole(block[key * MOST + d]));
             }
-            scores[query * KEYS + key] = select(NOTHING, score, at + key < length);
+            scores[query * KEYS + key] = select(NOTHING, score * shape.scale, at + key < length);
         }
         workgroupBarrier();
         var most = greatest;
@@ -100,7 +102,7 @@ fn main(
             for (var i = 0u; i < 4u; i++) {
                 let d = lane + LANES * i;
                 if (d < shape.depth) {
-                    sums[i] += weight * block[key * MOST + d];
+                    sums[i] += weight * whole(block[key * MOST + d]);
                 }
             }
         }
@@ -127,7 +129,7 @@ fn load(index: u32, first: u32, end: u32, stride: u32, part: u32) {
             if (first + key < end) {
                 numbers = qkv[(first + key) * stride + part + d];
             }
-            block[i] = numbers;
+            block[i] = hold(numbers);
         }
     }
 }

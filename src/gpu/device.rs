@@ -1,8 +1,10 @@
 //! A GPU that answers, and the little that is done with one: buffers, pipelines, and a recording of dispatches that is
-//! submitted and read back at once. Nothing beyond the limits that every WebGPU device has is asked for.
+//! submitted and read back at once. Of limits nothing beyond what every WebGPU device has is asked for, of features what
+//! kernels exist for.
 
 use super::bindings::{self, bytes_of, object, property, usage, Adapter, CommandEncoder, ComputePass};
 use super::bindings::{GpuBuffer, GpuDevice, Pipeline};
+use super::extras::{Extra, Extras};
 use crate::error::{Error, Result};
 use js_sys::{Array, Promise};
 use serde::Serialize;
@@ -11,7 +13,7 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::{spawn_local, JsFuture};
 
-/// Features that kernels could make use of; the description names those that are offered.
+/// Features of interest to somebody who reads a description: which of them are offered.
 const FEATURES: [&str; 3] = ["shader-f16", "subgroups", "timestamp-query"];
 
 /// Bytes from one shape to the next in the uniform buffer: the alignment that every device accepts.
@@ -62,13 +64,16 @@ fn limit(limits: &JsValue, name: &str) -> usize {
 pub struct Device {
     raw: GpuDevice,
     description: Description,
+    extras: Extras,
     /// Why it was lost, once it is.
     loss: Rc<RefCell<Option<String>>>,
 }
 
 impl Device {
+    /// With those of `wanted` that the adapter offers.
+    ///
     /// Errors: `Unsupported` where there is no WebGPU, no adapter or no device, saying which.
-    pub async fn open() -> Result<Device> {
+    pub async fn open(wanted: Extras) -> Result<Device> {
         let gpu = bindings::gpu().ok_or_else(|| Error::unsupported("this browser has no WebGPU (navigator.gpu)"))?;
         let options = object(&[("powerPreference", &"high-performance".into())]);
         let adapter = settled(gpu.request_adapter(&options)).await?;
@@ -78,7 +83,17 @@ impl Device {
             ));
         }
         let adapter: Adapter = adapter.unchecked_into();
-        let raw: GpuDevice = settled(adapter.request_device(&object(&[]))).await?.unchecked_into();
+        let language = property(gpu.as_ref(), "wgslLanguageFeatures");
+        let offered = |extra: Extra| {
+            let names =
+                if Extras::FEATURES.has(extra) { adapter.features() } else { language.clone().unchecked_into() };
+            // Old browsers have no list of the language's.
+            !names.is_undefined() && names.has(extra.name())
+        };
+        let extras = Extras::of(|extra| wanted.has(extra) && offered(extra));
+        let features: Array = extras.and(Extras::FEATURES).names().into_iter().map(JsValue::from).collect();
+        let descriptor = object(&[("requiredFeatures", &features)]);
+        let raw: GpuDevice = settled(adapter.request_device(&descriptor)).await?.unchecked_into();
         let loss = Rc::new(RefCell::new(None));
         spawn_local({
             let (lost, loss) = (raw.lost(), Rc::clone(&loss));
@@ -90,11 +105,16 @@ impl Device {
                 *loss.borrow_mut() = Some(message.unwrap_or_else(|| "the browser does not say why".into()));
             }
         });
-        Ok(Device { description: Description::of(&adapter, &raw), raw, loss })
+        Ok(Device { description: Description::of(&adapter, &raw), raw, extras, loss })
     }
 
     pub fn description(&self) -> &Description {
         &self.description
+    }
+
+    /// What kernels can make use of here.
+    pub fn extras(&self) -> Extras {
+        self.extras
     }
 
     /// Frees everything on it. What is under way fails.

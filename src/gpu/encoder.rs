@@ -1,7 +1,7 @@
 //! A model on the device: its weights, and the pass over a batch, which is one submission.
 
 use super::device::{Buffer, Device, Reading};
-use super::kernels::{Epilogue, Kernels, Linear, Norm};
+use super::kernels::{Epilogue, Input, Integers, Kernels, Linear, Norm};
 use super::layout::{self, most_tokens, Heads, Rows};
 use crate::error::{Error, Result};
 use crate::kernel::padded;
@@ -121,16 +121,17 @@ impl Encoder {
         self.device.write_words(&scratch.tiles, &tiles)?;
         let tiles = (&scratch.tiles, tiles.len() / 4);
         let Scratch { hidden, projected, context, inner, ranges, pooled, out, staging, .. } = scratch;
+        let input = |rows, numbers| Input { rows, numbers, integers: scratch.integers.as_ref() };
 
         let mut recording = self.device.record(&scratch.uniforms)?;
         recording.normalise(kernels, count, &self.norm, hidden)?;
         for layer in &self.layers {
-            recording.multiply(kernels, count, hidden, &layer.qkv, Epilogue::Nothing, projected)?;
+            recording.multiply(kernels, input(count, hidden), &layer.qkv, Epilogue::Nothing, projected)?;
             recording.attend(kernels, self.heads, tiles, projected, context)?;
-            recording.multiply(kernels, count, context, &layer.mix, Epilogue::Add, hidden)?;
+            recording.multiply(kernels, input(count, context), &layer.mix, Epilogue::Add, hidden)?;
             recording.normalise(kernels, count, &layer.mix_norm, hidden)?;
-            recording.multiply(kernels, count, hidden, &layer.expand, Epilogue::Gelu, inner)?;
-            recording.multiply(kernels, count, inner, &layer.contract, Epilogue::Add, hidden)?;
+            recording.multiply(kernels, input(count, hidden), &layer.expand, Epilogue::Gelu, inner)?;
+            recording.multiply(kernels, input(count, inner), &layer.contract, Epilogue::Add, hidden)?;
             recording.normalise(kernels, count, &layer.contract_norm, hidden)?;
         }
         let width = self.config.hidden;
@@ -146,7 +147,7 @@ impl Encoder {
         let Some(Classifier { pooler, weight, bias }) = &self.classifier else {
             return recording.submit(pooled, staging, sequences * padded(width));
         };
-        recording.multiply(kernels, sequences, pooled, pooler, Epilogue::Tanh, context)?;
+        recording.multiply(kernels, input(sequences, pooled), pooler, Epilogue::Tanh, context)?;
         recording.logits(kernels, sequences, (weight, *bias), width, context, out)?;
         recording.submit(out, staging, sequences)
     }
@@ -279,6 +280,7 @@ struct Scratch {
     projected: Buffer,
     context: Buffer,
     inner: Buffer,
+    integers: Option<Integers>,
     pooled: Buffer,
     out: Buffer,
     staging: Buffer,
@@ -286,7 +288,7 @@ struct Scratch {
 
 impl Scratch {
     fn new(encoder: &Encoder, tokens: usize, sequences: usize) -> Result<Scratch> {
-        let Encoder { device, config, heads, .. } = encoder;
+        let Encoder { device, kernels, config, heads, .. } = encoder;
         // Grown by doubling, so that batches of rising size do not make new buffers each.
         let tokens = tokens.next_power_of_two().min(encoder.most_tokens());
         let sequences = sequences.next_power_of_two();
@@ -294,6 +296,7 @@ impl Scratch {
         let words = |count: usize| device.storage(count * size_of::<u32>());
         let hidden = padded(config.hidden);
         let context = heads.width().max(hidden);
+        let inner = padded(config.intermediate);
         Ok(Scratch {
             tokens,
             sequences,
@@ -304,7 +307,8 @@ impl Scratch {
             hidden: floats(tokens, hidden)?,
             projected: floats(tokens, 3 * heads.width())?,
             context: floats(tokens, context)?,
-            inner: floats(tokens, padded(config.intermediate))?,
+            inner: floats(tokens, inner)?,
+            integers: Integers::new(device, kernels, tokens, inner.max(context))?,
             pooled: floats(sequences, hidden)?,
             out: words(sequences)?,
             staging: device.staging(tokens * hidden * size_of::<f32>())?,

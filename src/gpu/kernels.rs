@@ -1,33 +1,62 @@
 //! The kernels compiled for one device, and how each is called.
 
 use super::device::{Buffer, Device, Kernel, Recording};
+use super::extras::{Extra, Extras};
 use super::layout::{self, Heads};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kernel::padded;
 
 /// The texts of the kernels; another in place of one is how tests show that [`super::probe`] looks.
 #[derive(Clone, Debug)]
 pub struct Sources {
     pub matmul: String,
+    pub packed: String,
+    pub quantise: String,
+    /// Goes behind `matmul` and `packed`.
+    pub epilogue: String,
     pub norm: String,
     pub attention: String,
     pub pool: String,
     pub logit: String,
+    /// One of these goes before `matmul` and `attention`.
+    pub full: String,
+    pub half: String,
 }
 
 impl Default for Sources {
     fn default() -> Sources {
         Sources {
             matmul: include_str!("matmul.wgsl").into(),
+            packed: include_str!("matmul-packed.wgsl").into(),
+            quantise: include_str!("quantise.wgsl").into(),
+            epilogue: include_str!("epilogue.wgsl").into(),
             norm: include_str!("norm.wgsl").into(),
             attention: include_str!("attention.wgsl").into(),
             pool: include_str!("pool.wgsl").into(),
             logit: include_str!("logit.wgsl").into(),
+            full: include_str!("held-f32.wgsl").into(),
+            half: include_str!("held-f16.wgsl").into(),
         }
     }
 }
 
-/// What follows a product: values of `EPILOGUE` in `matmul.wgsl`.
+impl Sources {
+    /// Another for other texts, or another version of what calls them.
+    pub fn digest(&self) -> u64 {
+        let Sources { matmul, packed, quantise, epilogue, norm, attention, pool, logit, full, half } = self;
+        let texts = [matmul, packed, quantise, epilogue, norm, attention, pool, logit, full, half];
+        let texts = texts.into_iter().map(String::as_str);
+        texts.chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
+    }
+}
+
+/// The hash function of Fowler, Noll and Vo, begun with what `seed` makes of its beginning.
+pub(super) fn fnv1a(seed: u64, text: &str) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325 ^ seed;
+    text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// What follows a product: values of `EPILOGUE` in `epilogue.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Epilogue {
     Nothing,
@@ -42,8 +71,11 @@ impl Epilogue {
 }
 
 pub struct Kernels {
+    extras: Extras,
     /// By epilogue.
     matmul: [Kernel; 4],
+    /// Where `matmul` takes integers.
+    quantise: Option<Kernel>,
     norm: Kernel,
     attention: Kernel,
     pool: Kernel,
@@ -54,21 +86,65 @@ pub struct Kernels {
 const TILE: [usize; 2] = [32, 64];
 
 impl Kernels {
+    /// Kernels that make use of `extras`.
+    ///
     /// Errors: `Unsupported` for a kernel that the device does not take.
-    pub async fn compile(device: &Device, sources: &Sources) -> Result<Kernels> {
+    pub async fn compile(device: &Device, sources: &Sources, extras: Extras) -> Result<Kernels> {
+        let held = if extras.has(Extra::Half) { &sources.half } else { &sources.full };
+        let Sources { matmul, packed, epilogue, attention, .. } = sources;
+        let attention = format!("{held}{attention}");
+        let (product, quantise) = match extras.has(Extra::Packed) {
+            true => (format!("{packed}{epilogue}"), Some(device.kernel("quantise", &sources.quantise, &[]).await?)),
+            false => (format!("{held}{matmul}{epilogue}"), None),
+        };
         let matmul = async |epilogue: Epilogue| {
             let constants = [("EPILOGUE", epilogue as u32)];
-            device.kernel("matmul", &sources.matmul, &constants).await
+            device.kernel("matmul", &product, &constants).await
         };
         let [nothing, gelu, add, tanh] = Epilogue::ALL;
         Ok(Kernels {
+            extras,
             matmul: [matmul(nothing).await?, matmul(gelu).await?, matmul(add).await?, matmul(tanh).await?],
+            quantise,
             norm: device.kernel("norm", &sources.norm, &[]).await?,
-            attention: device.kernel("attention", &sources.attention, &[]).await?,
+            attention: device.kernel("attention", &attention, &[]).await?,
             pool: device.kernel("pool", &sources.pool, &[]).await?,
             logit: device.kernel("logit", &sources.logit, &[]).await?,
         })
     }
+
+    /// What they make use of.
+    pub fn extras(&self) -> Extras {
+        self.extras
+    }
+}
+
+/// Where rows become integers before they are multiplied.
+pub(super) struct Integers {
+    /// Two bytes a number.
+    codes: Buffer,
+    steps: Buffer,
+}
+
+impl Integers {
+    /// Room for `rows` rows of `inputs` numbers, a multiple of four; none where kernels multiply the rows themselves.
+    pub fn new(device: &Device, kernels: &Kernels, rows: usize, inputs: usize) -> Result<Option<Integers>> {
+        if kernels.quantise.is_none() {
+            return Ok(None);
+        }
+        let (codes, steps) = (device.storage(rows * inputs * 2)?, device.storage(rows * size_of::<f32>())?);
+        Ok(Some(Integers { codes, steps }))
+    }
+}
+
+/// Rows that are to be multiplied.
+#[derive(Clone, Copy)]
+pub(super) struct Input<'a> {
+    pub rows: usize,
+    /// `[rows, inputs of the layer]`
+    pub numbers: &'a Buffer,
+    /// As [`Integers::new`] has it.
+    pub integers: Option<&'a Integers>,
 }
 
 /// A linear layer on the device.
@@ -105,20 +181,26 @@ impl Norm {
 }
 
 impl Recording<'_> {
-    /// `out` `[rows, outputs]` of `x` `[rows, inputs]`.
+    /// `out` `[rows, outputs]`.
     pub fn multiply(
         &mut self,
         kernels: &Kernels,
-        rows: usize,
-        x: &Buffer,
+        input: Input<'_>,
         linear: &Linear,
         epilogue: Epilogue,
         out: &Buffer,
     ) -> Result<()> {
-        let shape = [rows as u32, (linear.inputs / 4) as u32, linear.outputs as u32, 0];
+        let Input { rows, numbers, integers } = input;
+        let vectors = (linear.inputs / 4) as u32;
+        let shape = [rows as u32, vectors, linear.outputs as u32, 0];
         let groups = [linear.outputs.div_ceil(TILE[1]), rows.div_ceil(TILE[0])];
-        let buffers = [x, &linear.codes, &linear.affine, out];
-        self.dispatch(&kernels.matmul[epilogue as usize], shape, &buffers, groups)
+        let product = &kernels.matmul[epilogue as usize];
+        let Some(quantise) = &kernels.quantise else {
+            return self.dispatch(product, shape, &[numbers, &linear.codes, &linear.affine, out], groups);
+        };
+        let Integers { codes, steps } = integers.ok_or_else(|| Error::internal("no room for integers"))?;
+        self.dispatch(quantise, [vectors, 0, 0, 0], &[numbers, codes, steps], [rows, 1])?;
+        self.dispatch(product, shape, &[codes, &linear.codes, &linear.affine, out, steps], groups)
     }
 
     /// Normalises `values` `[rows, padded width]` in place.

@@ -1,13 +1,13 @@
-// A linear layer on rows of f32: out = (x W^T) * scale + bias, then what EPILOGUE says. Weights are int8, four
+// A linear layer on rows of f32: out = (x W^T) * scale + bias, then what `epilogue.wgsl` does. Weights are int8, four
 // successive inputs in a word; they become numbers on their way into the tile, so that sums differ from exact ones by
 // rounding alone. CPU twins: `kernel::multiply` (which rounds activations to seven bits besides) with `gelu_rows`
 // behind it, and the oracle `kernel::scalar::linear`.
 //
+// Tiles are of `Held`, which stands in `held-f32.wgsl`, or in `held-f16.wgsl` where the device has shader-f16: one of them
+// goes before this text. Weights, of 8 bits, are exact in both; activations are rounded to 11 bits in the latter.
+//
 // A workgroup makes a tile of 32 rows and 64 outputs, 16 inputs at a time; each of its 16 x 8 invocations has 4 rows and
 // 4 outputs of it. Inputs are a multiple of 16.
-
-// 0: nothing; 1: GELU; 2: added to what is there (the residual connection); 3: tanh.
-override EPILOGUE: u32 = 0u;
 
 const ROWS = 32u;
 const COLUMNS = 64u;
@@ -27,24 +27,12 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> weights: array<u32>;
 // Scale and bias of each output.
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
-// [rows][outputs]
-@group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
-var<workgroup> tile_x: array<vec4f, 128>; // [DEPTH][ROWS]
-var<workgroup> tile_w: array<vec4f, 256>; // [DEPTH][COLUMNS]
+var<workgroup> tile_x: array<Held, 128>; // [DEPTH][ROWS]
+var<workgroup> tile_w: array<Held, 256>; // [DEPTH][COLUMNS]
 
 fn unpack(word: u32) -> vec4f {
     return vec4f(bitcast<vec4i>(vec4u(word << 24u, word << 16u, word << 8u, word)) >> vec4u(24u));
-}
-
-// x * Phi(x) by the rational function of `kernel::math::gelu`.
-fn gelu(number: f32) -> f32 {
-    let x = max(number, -5.0);
-    let t = min(x, 5.0);
-    let u = t * t;
-    let p = (((-1.0115603e-7 * u + 4.881796e-5) * u + 0.00420222) * u + 0.0280002) * u + 0.39896467;
-    let q = ((0.0014095631 * u + 0.024857871) * u + 0.23702525) * u + 1.0;
-    return x * (t * p / q + 0.5);
 }
 
 @compute @workgroup_size(16, 8)
@@ -63,24 +51,24 @@ fn main(
         if (first_row + row < shape.rows) {
             numbers = x[(first_row + row) * shape.inputs + at + k];
         }
-        tile_x[k * ROWS + row] = numbers;
+        tile_x[k * ROWS + row] = hold(numbers);
         for (var part = 0u; part < COLUMNS; part += ROWS) {
             let column = part + row;
             var word = 0u;
             if (first_column + column < shape.outputs) {
                 word = weights[(first_column + column) * shape.inputs + at + k];
             }
-            tile_w[k * COLUMNS + column] = unpack(word);
+            tile_w[k * COLUMNS + column] = hold(unpack(word));
         }
         workgroupBarrier();
         for (var d = 0u; d < DEPTH; d++) {
             let w = d * COLUMNS + local.x;
-            let w0 = tile_w[w];
-            let w1 = tile_w[w + 16u];
-            let w2 = tile_w[w + 32u];
-            let w3 = tile_w[w + 48u];
+            let w0 = whole(tile_w[w]);
+            let w1 = whole(tile_w[w + 16u]);
+            let w2 = whole(tile_w[w + 32u]);
+            let w3 = whole(tile_w[w + 48u]);
             for (var r = 0u; r < 4u; r++) {
-                let a = tile_x[d * ROWS + local.y * 4u + r];
+                let a = whole(tile_x[d * ROWS + local.y * 4u + r]);
                 sums[r] += vec4f(dot(a, w0), dot(a, w1), dot(a, w2), dot(a, w3));
             }
         }
@@ -94,18 +82,5 @@ fn main(
                 finish(row * shape.outputs + column, sums[r][c] * affine[column].x + affine[column].y);
             }
         }
-    }
-}
-
-fn finish(at: u32, value: f32) {
-    if (EPILOGUE == 1u) {
-        out[at] = gelu(value);
-    } else if (EPILOGUE == 2u) {
-        out[at] += value;
-    } else if (EPILOGUE == 3u) {
-        // Some devices compute tanh by powers that overflow; beyond 9 it is 1.
-        out[at] = tanh(clamp(value, -9.0, 9.0));
-    } else {
-        out[at] = value;
     }
 }

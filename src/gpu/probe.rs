@@ -4,7 +4,8 @@
 
 use super::device::{Buffer, Device, Recording};
 use super::encoder::Encoder;
-use super::kernels::{Epilogue, Kernels, Linear, Norm};
+use super::extras::Extra;
+use super::kernels::{fnv1a, Epilogue, Input, Integers, Kernels, Linear, Norm};
 use super::layout::{self, Heads, Rows};
 use super::oracle;
 use crate::error::{Error, Result};
@@ -16,6 +17,9 @@ use std::rc::Rc;
 
 /// Differences that rounding makes, in parts of the numbers that are added up: f32 has 6e-8, and devices may compute
 /// powers and roots less exactly. What is wrong differs by a thousand times as much.
+///
+/// It holds for kernels that round their input as well: what those are shown lies on a [`Grid`] that they do not round, and
+/// their sums are f32 or exact. What rounding does to numbers of all kinds is for the whole pass to show.
 const TOLERANCE: f64 = 2e-5;
 
 /// Least cosine between states of a whole pass and those of the oracle.
@@ -32,6 +36,25 @@ const CONFIG: BertConfig = BertConfig {
     type_vocab: 1,
     layer_norm_eps: 1e-12,
 };
+
+/// Multiples of `step`, up to `levels` of them: numbers that a kernel holds as they are.
+#[derive(Clone, Copy)]
+struct Grid {
+    levels: f32,
+    step: f32,
+}
+
+impl Grid {
+    /// The 11 bits of a number of 16.
+    const HALF: Grid = Grid { levels: 1024.0, step: 1.0 / 1024.0 };
+
+    /// The integers of `quantise.wgsl`, for rows whose greatest magnitude is that of the grid.
+    const INTEGERS: Grid = Grid { levels: 32_639.0, step: 1.0 / 32_768.0 };
+}
+
+/// What kernels are timed by: a layer as models have them, and the tokens of each sequence of a batch.
+const TIMED: BertConfig = BertConfig { layers: 1, hidden: 384, heads: 12, intermediate: 1536, ..CONFIG };
+const TIMED_LENGTHS: [u32; 4] = [128; 4];
 
 /// A device under test.
 #[derive(Clone)]
@@ -59,7 +82,7 @@ impl Probe {
     /// The product with each of its epilogues.
     pub async fn matmul(&self, rows: usize, inputs: usize, outputs: usize, seed: u64) -> Result<()> {
         let mut random = Random(SplitMix(seed));
-        let x: Vec<Vec<f32>> = (0..rows).map(|_| random.units(inputs)).collect();
+        let x: Vec<Vec<f32>> = (0..rows).map(|_| random.row(inputs, self.grid())).collect();
         let codes = random.codes(outputs, inputs);
         let bias = random.units(outputs);
         let before = random.units(rows * padded(outputs));
@@ -71,12 +94,12 @@ impl Probe {
         linear.put(&codes, &bias, |row| row, |col| col);
         let linear = Linear::upload(&self.device, &linear)?;
         let x = self.device.upload_floats(&x.iter().flat_map(|row| pad(row)).collect::<Vec<_>>())?;
+        let integers = Integers::new(&self.device, &self.kernels, rows, padded(inputs))?;
+        let input = Input { rows, numbers: &x, integers: integers.as_ref() };
         for epilogue in Epilogue::ALL {
             let out = self.device.upload_floats(&before)?;
             let found = self
-                .ran(&out, before.len(), |recording| {
-                    recording.multiply(&self.kernels, rows, &x, &linear, epilogue, &out)
-                })
+                .ran(&out, before.len(), |recording| recording.multiply(&self.kernels, input, &linear, epilogue, &out))
                 .await?;
             for (r, found) in found.chunks_exact(padded(outputs)).enumerate() {
                 let expected = |c: usize| match epilogue {
@@ -114,12 +137,13 @@ impl Probe {
     pub async fn attention(&self, lengths: &[u32], heads: Heads, seed: u64) -> Result<()> {
         let mut random = Random(SplitMix(seed));
         let (width, tokens) = (heads.width(), lengths.iter().sum::<u32>() as usize);
-        // Wide scores make the softmax sharp, narrow ones flat.
-        let sharpness = [0.1, 1.0, 6.0][random.0.below(3)];
+        let grid = self.kernels.extras().has(Extra::Half).then_some(Grid::HALF);
+        // Wide scores make the softmax sharp, narrow ones flat. Powers of two add no bits to a number.
+        let sharpness = [0.125, 1.0, 8.0][random.0.below(3)];
         let mut qkv = vec![0.0; tokens * 3 * width];
         for (third, part) in qkv.chunks_exact_mut(width).enumerate() {
             for index in 0..heads.count * heads.depth {
-                part[heads.place(index)] = random.unit() * if third % 3 == 0 { sharpness } else { 1.0 };
+                part[heads.place(index)] = random.on(grid) * if third % 3 == 0 { sharpness } else { 1.0 };
             }
         }
         let tiles = Rows { sums: &[], lengths }.tiles();
@@ -217,6 +241,35 @@ impl Probe {
         Ok(())
     }
 
+    /// Milliseconds that a batch takes, by `clock`: the least of three, after one that may have to warm up.
+    pub async fn time(&self, clock: &dyn Fn() -> f64) -> Result<f64> {
+        let (device, kernels) = (Rc::clone(&self.device), Rc::clone(&self.kernels));
+        let readout = Readout::Vector { pooling: Pooling::Mean, normalize: true };
+        let encoder = Encoder::load(device, kernels, TIMED, readout, &RandomWeights(9)).await?;
+        let tokens = TIMED_LENGTHS.iter().sum::<u32>() as usize;
+        let sums = Random(SplitMix(9)).units(tokens * TIMED.hidden);
+        let rows = Rows { sums: &sums, lengths: &TIMED_LENGTHS };
+        encoder.run(rows).await?;
+        let mut least = f64::INFINITY;
+        for _ in 0..3 {
+            let start = clock();
+            encoder.run(rows).await?;
+            least = least.min(clock() - start);
+        }
+        Ok(least)
+    }
+
+    /// What products take without rounding; any number where they round nothing.
+    fn grid(&self) -> Option<Grid> {
+        let extras = self.kernels.extras();
+        let half = extras.has(Extra::Half).then_some(Grid::HALF);
+        if extras.has(Extra::Packed) {
+            Some(Grid::INTEGERS)
+        } else {
+            half
+        }
+    }
+
     /// Records with `record`, submits, and reads `count` numbers of `out` back.
     async fn ran(
         &self,
@@ -266,8 +319,11 @@ fn alike(what: &str, found: &[f32], expected: &[f64]) -> Result<()> {
     }
 }
 
+/// How what a check says begins, where it is not of a device that is lost or has no memory left.
+pub(super) const WRONG: &str = "this GPU computes wrongly";
+
 fn wrong(what: &str, difference: String) -> Error {
-    Error::unsupported(format!("this GPU computes wrongly: {what} gave {difference}"))
+    Error::unsupported(format!("{WRONG}: {what} gave {difference}"))
 }
 
 struct Random(SplitMix);
@@ -276,6 +332,21 @@ impl Random {
     /// In -1..1, with 24 bits.
     fn unit(&mut self) -> f32 {
         (self.0.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// In -1..=1, on the grid if there is one.
+    fn on(&mut self, grid: Option<Grid>) -> f32 {
+        let unit = self.unit();
+        grid.map_or(unit, |Grid { levels, step }| (unit * levels).round() * step)
+    }
+
+    /// Numbers of which one is as great as those of the grid can be.
+    fn row(&mut self, len: usize, grid: Option<Grid>) -> Vec<f32> {
+        let mut row: Vec<f32> = (0..len).map(|_| self.on(grid)).collect();
+        if let (Some(Grid { levels, step }), Some(last)) = (grid, row.last_mut()) {
+            *last = levels * step;
+        }
+        row
     }
 
     fn units(&mut self, len: usize) -> Vec<f32> {
@@ -295,11 +366,7 @@ struct RandomWeights(u64);
 
 impl RandomWeights {
     fn of(&self, name: &str) -> Random {
-        // FNV-1a.
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325 ^ self.0, |hash: u64, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Random(SplitMix(hash))
+        Random(SplitMix(fnv1a(self.0, name)))
     }
 }
 

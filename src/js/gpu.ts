@@ -1,17 +1,12 @@
 // The module of the encoder on WebGPU: fetched only where a GPU is to be used.
 
 import * as glue from "#gpu";
+import { gpuMemory, type GpuMemory } from "./gpu-memory.js";
+import type { GpuAdapter } from "./types.js";
 import { fetchModule, type WasmModel } from "./wasm.js";
 
-/** What a browser says of an adapter; empty where it does not tell. */
-export interface GpuDescription {
-  vendor: string;
-  architecture: string;
-  device: string;
-  description: string;
-  /** Whether it is a processor in disguise. */
-  software: boolean;
-  features: string[];
+/** An adapter, and the bytes of a buffer that a kernel can see. */
+export interface GpuDescription extends GpuAdapter {
   bindingBytes: number;
 }
 
@@ -36,13 +31,16 @@ export interface GpuModel {
 /** `software`: whether a processor in disguise will do. */
 export type OpenGpu = (options: { software: boolean }) => Promise<Gpu>;
 
-/** Opens the device, compiles the kernels and checks each of them; rejects where there is none, or one that errs. */
+/**
+ * Opens the device, compiles the kernels and checks each of them, unless an earlier visit did; rejects where there is none,
+ * or one that errs.
+ */
 export async function openGpu({ software }: { software: boolean }): Promise<Gpu> {
   const module = await fetchModule(new URL("./gpu.wasm", import.meta.url));
   const { initSync, Gpu } = glue as unknown as {
     initSync(options: { module: WebAssembly.Module }): unknown;
-    Gpu: { open(software: boolean): Promise<Gpu> };
+    Gpu: { open(software: boolean, memory: GpuMemory): Promise<Gpu> };
   };
   initSync({ module });
-  return Gpu.open(software);
+  return Gpu.open(software, gpuMemory);
 }

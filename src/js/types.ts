@@ -99,11 +99,27 @@ export interface ModelsOptions {
 
 export type DeviceChoice = "auto" | "webgpu" | "wasm";
 
+/** A GPU as the browser describes it; empty where it does not tell. */
+export interface GpuAdapter {
+  vendor: string;
+  architecture: string;
+  device: string;
+  description: string;
+  /** Whether it is a processor in disguise. */
+  software: boolean;
+  /** What it offers of "shader-f16", "subgroups" and "timestamp-query". */
+  features: string[];
+  /** What the kernels make use of: "shader-f16", "packed_4x8_integer_dot_product", or nothing that not every GPU has. */
+  uses: string[];
+  /** Why some were left out that would make use of more: what they computed when they were checked. */
+  refused?: string | undefined;
+}
+
 /** What models ran on last, and why. */
 export interface DeviceReport {
   runs: "webgpu" | "wasm";
   /** The GPU that was opened and checked, as far as the browser tells. */
-  adapter?: { vendor: string; architecture: string; device: string; description: string; software: boolean; features: string[] } | undefined;
+  adapter?: GpuAdapter | undefined;
   /** Why the GPU is not used, or why it was not used for a while. */
   reason?: string | undefined;
 }

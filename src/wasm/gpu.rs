@@ -3,14 +3,17 @@
 
 use super::error::{from_js, parse, to_js, JsResult};
 use crate::error::{Error, Result};
+use crate::gpu::choice::{self, Choice, Finding};
+use crate::gpu::extras::Extras;
 use crate::gpu::layout::Rows;
-use crate::gpu::probe::Probe;
-use crate::gpu::{Device, Encoder, Kernels, Sources};
+use crate::gpu::{Description, Device, Encoder, Sources};
 use crate::model::bert::{BertConfig, Readout};
 use crate::model::float_weights::{Codes, FloatWeights, Int8Weights};
-use js_sys::{Float32Array, Int8Array};
+use js_sys::{Float32Array, Int8Array, Promise};
+use serde::Serialize;
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 
 #[wasm_bindgen]
 extern "C" {
@@ -49,36 +52,89 @@ impl Int8Weights for GpuWeights {
     }
 }
 
+#[wasm_bindgen]
+extern "C" {
+    /// Keeps what was found out about a device from one visit to the next; one finding, or none.
+    pub type Memory;
+
+    /// Resolves with what was kept last, or with something else.
+    #[wasm_bindgen(method)]
+    fn recall(this: &Memory) -> Promise;
+
+    #[wasm_bindgen(method)]
+    fn keep(this: &Memory, finding: JsValue) -> Promise;
+
+    #[wasm_bindgen(js_namespace = performance)]
+    fn now() -> f64;
+
+    #[wasm_bindgen(thread_local_v2, js_namespace = navigator, js_name = userAgent)]
+    static BROWSER: String;
+}
+
+impl Memory {
+    async fn finding(&self, subject: &str) -> Option<Finding> {
+        let kept = JsFuture::from(self.recall()).await.ok()?;
+        parse::<Finding>(kept, "finding").ok().filter(|finding| finding.subject == subject)
+    }
+}
+
 /// A device that has shown that it computes what it should.
 #[wasm_bindgen]
 pub struct Gpu {
     device: Rc<Device>,
-    kernels: Rc<Kernels>,
+    choice: Choice,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told<'a> {
+    #[serde(flatten)]
+    adapter: &'a Description,
+    /// What the kernels make use of.
+    uses: Extras,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused: Option<&'a str>,
 }
 
 #[wasm_bindgen]
 impl Gpu {
-    /// Opens the device, compiles the kernels and checks each. Fails where there is no device, or one that errs, or one
-    /// that is a processor in disguise unless `software` will do.
-    pub async fn open(software: bool) -> JsResult<Gpu> {
-        let device = Rc::new(Device::open().await?);
+    /// Opens the device, compiles the kernels and checks each, unless that was done before. Fails where there is no
+    /// device, or one that errs, or one that is a processor in disguise unless `software` will do.
+    pub async fn open(software: bool, memory: Memory) -> JsResult<Gpu> {
+        let device = Rc::new(Device::open(Extras::ALL).await?);
         if device.description().software && !software {
             return Err(Error::unsupported("the adapter is no GPU but software").into());
         }
-        let kernels = Rc::new(Kernels::compile(&device, &Sources::default()).await?);
-        Probe { device: Rc::clone(&device), kernels: Rc::clone(&kernels) }.run().await?;
-        Ok(Gpu { device, kernels })
+        let browser = BROWSER.with(String::clone);
+        let subject = choice::subject(device.description(), device.extras(), &browser);
+        let sources = Sources::default();
+        let recalled = match memory.finding(&subject).await {
+            Some(finding) => choice::recall(&device, &sources, &finding).await,
+            None => None,
+        };
+        if let Some(chosen) = recalled {
+            return Ok(Gpu { device, choice: chosen? });
+        }
+        // Nobody asks software for speed.
+        let clock: Option<&dyn Fn() -> f64> = if device.description().software { None } else { Some(&now) };
+        let chosen = choice::choose(&device, &sources, device.extras(), clock).await;
+        if let Some(finding) = choice::finding(subject, &chosen) {
+            // If it fails, the next visit checks again.
+            let _ = JsFuture::from(memory.keep(to_js(&finding)?)).await;
+        }
+        Ok(Gpu { device, choice: chosen? })
     }
 
-    /// What the browser says of it.
+    /// What the browser says of it, and what became of that.
     pub fn description(&self) -> JsResult<JsValue> {
-        to_js(self.device.description())
+        let Choice { kernels, refused } = &self.choice;
+        to_js(&Told { adapter: self.device.description(), uses: kernels.extras(), refused: refused.as_deref() })
     }
 
     /// Uploads a model: `config` and `readout` are what `Model.config()` and `Model.readout()` say.
     pub async fn load(&self, config: JsValue, readout: JsValue, weights: GpuWeights) -> JsResult<GpuModel> {
         let (config, readout): (BertConfig, Readout) = (parse(config, "config")?, parse(readout, "readout")?);
-        let (device, kernels) = (Rc::clone(&self.device), Rc::clone(&self.kernels));
+        let (device, kernels) = (Rc::clone(&self.device), Rc::clone(&self.choice.kernels));
         Ok(GpuModel(Encoder::load(device, kernels, config, readout, &weights).await?))
     }
 

@@ -112,6 +112,37 @@ test("a collection is filled and searched on the GPU, in the pool and in the eng
   assert.equal(outcome[1].pool, 1);
 });
 
+test("what was found out about a device is kept, and holds until browser or package change", async () => {
+  const outcome = await page.evaluate(async ([embedder, texts]) => {
+    const cache = await caches.open("nearfield-gpu-1");
+    const [key] = await cache.keys();
+    const kept = async () => (await cache.match(key)).json();
+    const keep = (finding) => cache.put(key, Response.json(finding));
+    const open = (name) => t.open(name, { embedder, device: "webgpu", storage: "memory", workers: 0 });
+    const found = await kept();
+    const failed = { ...found, passed: undefined, refused: "this GPU computes wrongly: norm gave 1 instead of 2" };
+
+    await keep(failed);
+    const refusal = await t.failure(open("failed"));
+    const stillKept = await kept();
+
+    await keep({ ...failed, subject: "another browser" });
+    const db = await open("anew");
+    await db.add([{ id: "d", text: texts[0] }]);
+    const { device } = await db.stats();
+    await db.close();
+    return { found, failed, refusal, stillKept, device, anew: await kept() };
+  }, [MINILM, TEXTS]);
+  const { found, failed, refusal, stillKept, device, anew } = outcome;
+  const languageHas = await page.evaluate(() => [...navigator.gpu.wgslLanguageFeatures]);
+  assert.ok(found.passed.every((name) => [...device.adapter.features, ...languageHas].includes(name)), `${found.passed}`);
+  assert.equal(refusal.code, "Unsupported");
+  assert.match(refusal.message, /computes wrongly: norm gave 1 instead of 2 \(found out on an earlier visit\)/);
+  assert.deepEqual(stillKept, JSON.parse(JSON.stringify(failed)));
+  assert.deepEqual([device.runs, device.adapter.uses, device.adapter.refused], ["webgpu", found.passed, undefined]);
+  assert.deepEqual(anew, found);
+});
+
 test("a device that is lost in the middle of a batch costs nothing but time", async () => {
   const outcome = await page.evaluate(async ([embedder, texts]) => {
     const channel = new BroadcastChannel("gpu");

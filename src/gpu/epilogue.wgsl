@@ -1,0 +1,31 @@
+// What follows a product: stands behind `matmul.wgsl` and `matmul-packed.wgsl`, which call `finish` for each number of their
+// result. CPU twins: `kernel::gelu_rows` and `kernel::Combine`, and the oracle `kernel::scalar::gelu`.
+
+// 0: nothing; 1: GELU; 2: added to what is there (the residual connection); 3: tanh.
+override EPILOGUE: u32 = 0u;
+
+// [rows][outputs]
+@group(0) @binding(4) var<storage, read_write> out: array<f32>;
+
+// x * Phi(x) by the rational function of `kernel::math::gelu`.
+fn gelu(number: f32) -> f32 {
+    let x = max(number, -5.0);
+    let t = min(x, 5.0);
+    let u = t * t;
+    let p = (((-1.0115603e-7 * u + 4.881796e-5) * u + 0.00420222) * u + 0.0280002) * u + 0.39896467;
+    let q = ((0.0014095631 * u + 0.024857871) * u + 0.23702525) * u + 1.0;
+    return x * (t * p / q + 0.5);
+}
+
+fn finish(at: u32, value: f32) {
+    if (EPILOGUE == 1u) {
+        out[at] = gelu(value);
+    } else if (EPILOGUE == 2u) {
+        out[at] += value;
+    } else if (EPILOGUE == 3u) {
+        // Some devices compute tanh by powers that overflow; beyond 9 it is 1.
+        out[at] = tanh(clamp(value, -9.0, 9.0));
+    } else {
+        out[at] = value;
+    }
+}
