@@ -3,8 +3,8 @@
 
 const CACHE = "nearfield-gpu-1";
 
-/** One entry; the address is only its name. */
-const KEY = new URL("./gpu.wasm?nearfield=finding", import.meta.url).href;
+/** One entry for each origin; the address is only its name, and nothing is fetched from there. */
+const key = (): string => `${location.origin}/?nearfield=gpu`;
 
 export interface GpuMemory {
   /** Undefined where there is none. */
@@ -15,10 +15,10 @@ export interface GpuMemory {
 export const gpuMemory: GpuMemory = {
   async recall() {
     const cache = await caches.open(CACHE);
-    return (await cache.match(KEY))?.json();
+    return (await cache.match(key()))?.json();
   },
   async keep(finding) {
     const cache = await caches.open(CACHE);
-    await cache.put(KEY, Response.json(finding));
+    await cache.put(key(), Response.json(finding));
   },
 };
