@@ -78,9 +78,10 @@ fn max_sim_is_that_of_numpy() {
 }
 
 /// The same in the engine. Codes of 8 bits, of which the comparison reads seven, put each number of a token at most one
-/// step away, that is 1/127.5 of the greatest number left beside the centroid. That number is below 1 here and errors of
-/// twelve dimensions seldom agree in sign: .01 for each token of the query is four times their standard deviation at
-/// that, which is `1 / (127.5 * sqrt(3))`, and the query's own rounding is half as much.
+/// step away, which is 1/127.5 of the greatest number that is left beside the centroid, and that is below 1. Were it 1, a
+/// product with a token of the query, which has length 1, would err by `1 / (127.5 * sqrt(3)) = .0045` as a standard
+/// deviation, and tokens of the query independently of each other; the query's own rounding is a fraction of that. So .01
+/// for each token is more than twice the deviation of one, and further out the more there are.
 #[test]
 fn token_vectors_score_max_sim() {
     let expected: Vec<Vec<f64>> = read("max_sim");
