@@ -40,7 +40,7 @@ function wasmPack(browser, driver, { env = {}, tests = "web_*" } = {}) {
     const mode = found ? ["--mode", "no-install"] : [];
     const args = ["test", "--headless", `--${browser}`, ...named, ...mode, ".", ...FEATURES, "--test", tests];
     return run("wasm-pack", args, {
-      env: { ...wasmEnv(), WASM_BINDGEN_TEST_TIMEOUT: "300", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60", ...env },
+      env: { ...wasmEnv(), WASM_BINDGEN_TEST_TIMEOUT: "900", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60", ...env },
     });
   };
 }
