@@ -49,7 +49,7 @@ test("by keyboard: started, cancelled, started again, and copied as JSON", async
   assert.match(report.browser.userAgent, /Chrome/);
   assert.ok(report.selfCheck.webgpu >= 0.9995, `GPU ${report.selfCheck.webgpu}`);
   assert.ok(report.selfCheck.wasm >= 0.98, `processor ${report.selfCheck.wasm}`);
-  assert.deepEqual(report.rows.map(({ texts, tokens }) => [texts, tokens]), [[1, 16], [1, 128], [4, 128]]);
+  assert.deepEqual(report.rows.map(({ texts, tokens }) => [texts, tokens]), [[1, 16], [1, 128], [2, 128]]);
   for (const row of report.rows) {
     assert.equal(row.error, undefined);
     assert.ok(row.cosine.least >= 0.98 && row.cosine.mean <= 1.000001, JSON.stringify(row.cosine));
