@@ -46,7 +46,8 @@ export function mountSearch(state, searcher, settings) {
       text ? `#${new URLSearchParams({ q: text.slice(0, 500) })}` : location.pathname + location.search,
     );
     const { engine, stats } = state.value;
-    if (engine === "opening" || engine === "failed" || !stats?.documents || text === "") {
+    // As long as nobody knows how many documents there are, there may be some.
+    if (engine === "opening" || engine === "failed" || stats?.documents === 0 || text === "") {
       searcher.cancel();
       state.set({ answer: undefined, searching: false });
       return;
