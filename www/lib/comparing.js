@@ -56,7 +56,8 @@ export async function* compare(collection, query, names, signal, generate) {
       const options = { ...parsePipeline(name, RERANK_TOP, generate), k: SHOWN, signal };
       // The first search of a kind may load a model or build a table: only the second is timed. What a language model
       // writes takes much longer than that.
-      if (!options.expand?.hyde && !options.expand?.queries) await collection.search(query, { ...options, k: 1, text: false });
+      const { expand } = options;
+      if (!expand || !(expand.hyde || expand.queries)) await collection.search(query, { ...options, k: 1, text: false });
       const { hits, timings } = await collection.search(query, options);
       yield [name, { hits, timings, ms: (timings.total ?? 0) + (timings.generate ?? 0) }];
     } catch (error) {
