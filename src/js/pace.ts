@@ -4,7 +4,7 @@
 import { aborted } from "./errors.js";
 
 /** Milliseconds of work after which the event loop is let in. */
-const SLICE = 8;
+const SLICE = 4;
 
 /** Milliseconds that other work waits for searches at most, since a search may wait for that work, or for a service. */
 const COURTESY = 30;
