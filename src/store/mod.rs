@@ -30,7 +30,7 @@ use std::ops::Range;
 pub type Named = (String, Vec<u8>);
 
 /// Bytes of blobs that one commit takes with it. What is larger is staged before, so that the moment of the commit,
-/// for which readers wait, stays short: a transaction of a megabyte was seen to take 40 to 60 ms in a browser.
+/// for which readers wait, stays short.
 pub const COMMIT_BYTES: u64 = 1 << 18;
 
 /// The blobs that a commit adds.
