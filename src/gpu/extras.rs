@@ -20,6 +20,10 @@ impl Extra {
             Extra::Packed => "packed_4x8_integer_dot_product",
         }
     }
+
+    fn bit(self) -> u8 {
+        1 << self as u8
+    }
 }
 
 /// A set of them; serialised as names.
@@ -56,12 +60,6 @@ impl Extras {
         let mut sets: Vec<Extras> = (0..=self.0).filter(|set| set & !self.0 == 0).map(Extras).collect();
         sets.sort_by_key(|set| std::cmp::Reverse(set.0.count_ones()));
         sets
-    }
-}
-
-impl Extra {
-    fn bit(self) -> u8 {
-        1 << self as u8
     }
 }
 

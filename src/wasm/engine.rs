@@ -120,6 +120,8 @@ impl Engine {
             _ => Core::open_for_words(store, wanted).await?,
         };
         let model = Model { embedder: options.embedder, tokenizer_json: tokenizer, counter: None };
+        #[cfg(not(feature = "neural"))]
+        drop(terms);
         Ok(Engine {
             core,
             hooks,

@@ -1,7 +1,7 @@
 //! `nearfield eval`: retrieval quality on a judged collection, by the same engine and, to the integer, the same
 //! encoders as in a browser, several times as fast. What a browser makes of it, `npm run eval` measures.
 
-use crate::host::{block_on, model, sparse_model, Models};
+use crate::host::{block_on, model, sparse_model, Models, SEED};
 use clap::Args;
 use nearfield::adapters::files::FileStore;
 use nearfield::engine::{Engine, Incoming, Phase, Progress, Wanted};
@@ -22,8 +22,6 @@ use std::time::Instant;
 
 /// Hits of each query, of which metrics look at the first ten or hundred.
 const DEPTH: usize = 100;
-/// Of the bootstrap, as `db.metrics` has it.
-const SEED: u64 = 1;
 
 #[derive(Args)]
 pub struct Eval {

@@ -14,8 +14,8 @@ use nearfield::{Error, Result};
 use std::future::Future;
 use std::path::Path;
 
-/// Levels of graphs come from here, as in the browser.
-const SEED: u64 = 0x6e65_6172;
+/// Levels of graphs and samples of the bootstrap come from here, as in the browser.
+pub const SEED: u64 = 0x6e65_6172;
 
 /// Runs a call of the engine. Natively every answer is there when it is asked for.
 pub fn block_on<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
