@@ -193,8 +193,8 @@ async fn a_wrong_kernel_is_caught() {
         sources
     };
     let product = changed(&|all| all.matmul = spoilt(&all.matmul, "word << 24u, word", "word << 16u, word"));
-    let gelu = changed(&|all| all.epilogue = spoilt(&all.epilogue, "+ 0.5)", "+ 0.499)"));
-    let add = changed(&|all| all.epilogue = spoilt(&all.epilogue, "out[at] +=", "out[at] ="));
+    let gelu = changed(&|all| all.product = spoilt(&all.product, "+ 0.5)", "+ 0.499)"));
+    let add = changed(&|all| all.product = spoilt(&all.product, "out[at] +=", "out[at] ="));
     let sums = changed(&|all| all.packed = spoilt(&all.packed, "* 256.0", "* 255.0"));
     let integers = changed(&|all| all.quantise = spoilt(&all.quantise, "levels + 128", "levels"));
     let norm = changed(&|all| all.norm = spoilt(&all.norm, "total(index, squares)", "squares"));

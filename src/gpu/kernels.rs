@@ -13,7 +13,7 @@ pub struct Sources {
     pub packed: String,
     pub quantise: String,
     /// Goes behind `matmul` and `packed`.
-    pub epilogue: String,
+    pub product: String,
     pub norm: String,
     pub attention: String,
     pub pool: String,
@@ -29,7 +29,7 @@ impl Default for Sources {
             matmul: include_str!("matmul.wgsl").into(),
             packed: include_str!("matmul-packed.wgsl").into(),
             quantise: include_str!("quantise.wgsl").into(),
-            epilogue: include_str!("epilogue.wgsl").into(),
+            product: include_str!("product.wgsl").into(),
             norm: include_str!("norm.wgsl").into(),
             attention: include_str!("attention.wgsl").into(),
             pool: include_str!("pool.wgsl").into(),
@@ -43,8 +43,8 @@ impl Default for Sources {
 impl Sources {
     /// Another for other texts, or another version of what calls them.
     pub fn digest(&self) -> u64 {
-        let Sources { matmul, packed, quantise, epilogue, norm, attention, pool, logit, full, half } = self;
-        let texts = [matmul, packed, quantise, epilogue, norm, attention, pool, logit, full, half];
+        let Sources { matmul, packed, quantise, product, norm, attention, pool, logit, full, half } = self;
+        let texts = [matmul, packed, quantise, product, norm, attention, pool, logit, full, half];
         let texts = texts.into_iter().map(String::as_str);
         texts.chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
     }
@@ -56,7 +56,7 @@ pub(super) fn fnv1a(seed: u64, text: &str) -> u64 {
     text.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// What follows a product: values of `EPILOGUE` in `epilogue.wgsl`.
+/// What follows a product: values of `EPILOGUE` in `product.wgsl`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Epilogue {
     Nothing,
@@ -82,7 +82,7 @@ pub struct Kernels {
     logit: Kernel,
 }
 
-/// Rows and outputs of a tile of `matmul.wgsl`.
+/// Rows and outputs of a tile: `ROWS` and `COLUMNS` of `product.wgsl`.
 const TILE: [usize; 2] = [32, 64];
 
 impl Kernels {
@@ -91,15 +91,15 @@ impl Kernels {
     /// Errors: `Unsupported` for a kernel that the device does not take.
     pub async fn compile(device: &Device, sources: &Sources, extras: Extras) -> Result<Kernels> {
         let held = if extras.has(Extra::Half) { &sources.half } else { &sources.full };
-        let Sources { matmul, packed, epilogue, attention, .. } = sources;
+        let Sources { matmul, packed, product, attention, .. } = sources;
         let attention = format!("{held}{attention}");
-        let (product, quantise) = match extras.has(Extra::Packed) {
-            true => (format!("{packed}{epilogue}"), Some(device.kernel("quantise", &sources.quantise, &[]).await?)),
-            false => (format!("{held}{matmul}{epilogue}"), None),
+        let (matmul_text, quantise) = match extras.has(Extra::Packed) {
+            true => (format!("{packed}{product}"), Some(device.kernel("quantise", &sources.quantise, &[]).await?)),
+            false => (format!("{held}{matmul}{product}"), None),
         };
         let matmul = async |epilogue: Epilogue| {
             let constants = [("EPILOGUE", epilogue as u32)];
-            device.kernel("matmul", &product, &constants).await
+            device.kernel("matmul", &matmul_text, &constants).await
         };
         let [nothing, gelu, add, tanh] = Epilogue::ALL;
         Ok(Kernels {

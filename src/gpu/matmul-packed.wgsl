@@ -1,32 +1,18 @@
-// A linear layer on rows of integers, as `quantise.wgsl` makes them: out = (x W^T) * scale + bias, then what `epilogue.wgsl`
-// does. Sums are exact integers, four products to an instruction. Twins: `matmul.wgsl`, `kernel::multiply`, and the oracle
-// `kernel::scalar::linear`.
+// A linear layer on rows of integers, as `quantise.wgsl` makes them: out = (x W^T) * scale + bias, then what `product.wgsl`
+// does, where the layer is declared. Sums are exact integers, four products to an instruction. Twins: `matmul.wgsl`,
+// `kernel::multiply`, and the oracle `kernel::scalar::linear`.
 //
 // A workgroup makes a tile of 32 rows and 64 outputs, 32 inputs at a time; each of its 16 x 8 invocations has 4 rows and
 // 4 outputs of it. With 1,536 inputs the greatest sum is 2.5e7; an i32 would hold that of 133,000.
 
 requires packed_4x8_integer_dot_product;
 
-const ROWS = 32u;
-const COLUMNS = 64u;
 // Words of four numbers.
 const DEPTH = 8u;
 const THREADS = 128u;
 
-struct Shape {
-    rows: u32,
-    // In words of four.
-    inputs: u32,
-    outputs: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 // High and low halves, [rows][inputs]
 @group(0) @binding(1) var<storage, read> x: array<vec2u>;
-// [outputs][inputs]
-@group(0) @binding(2) var<storage, read> weights: array<u32>;
-// Scale and bias of each output.
-@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 // [rows]
 @group(0) @binding(5) var<storage, read> steps: array<f32>;
 

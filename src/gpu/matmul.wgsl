@@ -1,7 +1,7 @@
-// A linear layer on rows of f32: out = (x W^T) * scale + bias, then what `epilogue.wgsl` does. Weights are int8, four
-// successive inputs in a word; they become numbers on their way into the tile, so that sums differ from exact ones by
-// rounding alone. CPU twins: `kernel::multiply` (which rounds activations to seven bits besides) with `gelu_rows`
-// behind it, and the oracle `kernel::scalar::linear`.
+// A linear layer on rows of f32: out = (x W^T) * scale + bias, then what `product.wgsl` does, where the layer is declared.
+// Weights are int8, four successive inputs in a word; they become numbers on their way into the tile, so that sums differ
+// from exact ones by rounding alone. CPU twins: `kernel::multiply` (which rounds activations to seven bits besides) with
+// `gelu_rows` behind it, and the oracle `kernel::scalar::linear`.
 //
 // Tiles are of `Held`, which stands in `held-f32.wgsl`, or in `held-f16.wgsl` where the device has shader-f16: one of them
 // goes before this text. Weights, of 8 bits, are exact in both; activations are rounded to 11 bits in the latter.
@@ -9,24 +9,10 @@
 // A workgroup makes a tile of 32 rows and 64 outputs, 16 inputs at a time; each of its 16 x 8 invocations has 4 rows and
 // 4 outputs of it. Inputs are a multiple of 16.
 
-const ROWS = 32u;
-const COLUMNS = 64u;
 const DEPTH = 4u;
 
-struct Shape {
-    rows: u32,
-    // In vectors of four.
-    inputs: u32,
-    outputs: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
 // [rows][inputs]
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-// [outputs][inputs]
-@group(0) @binding(2) var<storage, read> weights: array<u32>;
-// Scale and bias of each output.
-@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 
 var<workgroup> tile_x: array<Held, 128>; // [DEPTH][ROWS]
 var<workgroup> tile_w: array<Held, 256>; // [DEPTH][COLUMNS]

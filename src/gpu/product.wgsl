@@ -1,9 +1,26 @@
-// What follows a product: stands behind `matmul.wgsl` and `matmul-packed.wgsl`, which call `finish` for each number of their
-// result. CPU twins: `kernel::gelu_rows` and `kernel::Combine`, and the oracle `kernel::scalar::gelu`.
+// What `matmul.wgsl` and `matmul-packed.wgsl`, which it stands behind, have in common: the layer, the size of a tile, and
+// what follows a product. They call `finish` for each number of their result. CPU twins: `kernel::gelu_rows` and
+// `kernel::Combine`, and the oracle `kernel::scalar::gelu`.
 
 // 0: nothing; 1: GELU; 2: added to what is there (the residual connection); 3: tanh.
 override EPILOGUE: u32 = 0u;
 
+// Of a tile.
+const ROWS = 32u;
+const COLUMNS = 64u;
+
+struct Shape {
+    rows: u32,
+    // In fours.
+    inputs: u32,
+    outputs: u32,
+}
+
+@group(0) @binding(0) var<uniform> shape: Shape;
+// [outputs][inputs]
+@group(0) @binding(2) var<storage, read> weights: array<u32>;
+// Scale and bias of each output.
+@group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 // [rows][outputs]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
 
