@@ -243,9 +243,9 @@ impl Engine {
         if builder.is_empty() {
             return Ok(None);
         }
-        let sealed = builder.seal(id)?;
+        let sealed = builder.seal_paced(id, services.pacer).await?;
         // Opened before it is stored: what is committed can be read.
-        let segment = sealed.open()?;
+        let segment = sealed.open_paced(services.pacer).await?;
         let (entry, blobs) = Engine::entry(snapshot, sealed)?;
         let staged = self.stage(blobs, services.pacer).await?;
         Ok(Some(Rewritten { segment, entry, staged }))

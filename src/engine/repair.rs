@@ -53,7 +53,7 @@ impl Engine {
                 }
                 manifest.segments.retain(|kept| kept.id != entry.id);
                 if !builder.is_empty() {
-                    put.extend(self.append(&mut manifest, &snapshot, builder)?.1);
+                    put.extend(self.append(&mut manifest, &snapshot, builder, services.pacer).await?.1);
                 }
                 let pages = inspected.pages.len();
                 repair

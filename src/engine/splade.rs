@@ -116,7 +116,7 @@ impl Engine {
             (services.progress)(Progress { phase: Phase::Embed, done, total, committed: 0 });
             self.encode_part(view, &mut chunks, encoder, services).await?;
         }
-        let bytes = seal_impacts(id, &chunks)?;
+        let bytes = seal_impacts(id, &chunks, services.pacer).await?;
         let _writer = self.writer.lock().await;
         let snapshot = self.snapshot();
         let mut manifest = (*snapshot.manifest).clone();

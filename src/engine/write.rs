@@ -14,6 +14,7 @@ use crate::index::{
     WeightedTerms,
 };
 use crate::model::{EmbedderInfo, Role};
+use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::Snapshot;
 use crate::store::{Blob, Extras, Manifest, Named, Numbered, SegmentEntry, Tombstones};
 use crate::text::{chunk, passage, Chunk, ChunkOptions, Strategy, TokenCounter};
@@ -230,7 +231,7 @@ impl Engine {
             bury(&mut manifest, &snapshot, &prepared.document.id);
             services.pacer.pause().await?;
         }
-        let (segment, more) = self.append(&mut manifest, &snapshot, builder)?;
+        let (segment, more) = self.append(&mut manifest, &snapshot, builder, services.pacer).await?;
         put.extend(more);
         self.commit(&snapshot, manifest, put, Some(segment)).await?;
         Ok(batch.len())
@@ -243,24 +244,26 @@ impl Engine {
         mut manifest: Manifest,
         builder: SegmentBuilder,
     ) -> Result<()> {
-        let (segment, put) = self.append(&mut manifest, snapshot, builder)?;
+        let (segment, put) = self.append(&mut manifest, snapshot, builder, &Unpaced).await?;
         self.commit(snapshot, manifest, put, Some(segment)).await
     }
 
     /// Seals what was built as the next segment of `manifest`, which will be committed upon `snapshot` with these blobs.
-    pub(super) fn append(
+    pub(super) async fn append(
         &self,
         manifest: &mut Manifest,
         snapshot: &Snapshot,
         builder: SegmentBuilder,
+        pacer: &dyn Pacer,
     ) -> Result<(Segment, Vec<Named>)> {
         let id = manifest.next_id;
         manifest.next_id += 1;
-        let sealed = builder.seal(id)?;
+        let sealed = builder.seal_paced(id, pacer).await?;
         // Opened before it is stored: what is committed can be read.
-        let segment = sealed.open()?;
+        let segment = sealed.open_paced(pacer).await?;
         let (entry, put) = Engine::entry(snapshot, sealed)?;
         manifest.segments.push(entry);
+        pacer.pause().await?;
         Ok((segment, put))
     }
 

@@ -15,6 +15,7 @@ use super::vectors::{VectorConfig, VectorsBuilder};
 use crate::codec::Frame;
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::pace::{at_once, Pacer, Unpaced};
 use crate::text::{Analyzer, Analyzers};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -62,12 +63,19 @@ pub struct Sealed {
 impl Sealed {
     /// The segment, with its vectors and further representations.
     pub fn open(&self) -> Result<Segment> {
-        let segment = Segment::open(self.id, &self.main)?;
-        let segment = match &self.vectors {
-            Some(vectors) => segment.with_vectors(vectors)?,
-            None => segment,
-        };
-        self.extras.iter().try_fold(segment, |segment, (kind, bytes)| segment.with_extra(*kind, bytes))
+        at_once(self.open_paced(&Unpaced))
+    }
+
+    /// As [`Sealed::open`], politely.
+    pub async fn open_paced(&self, pacer: &dyn Pacer) -> Result<Segment> {
+        let mut segment = Segment::open_paced(self.id, &self.main, pacer).await?;
+        if let Some(vectors) = &self.vectors {
+            segment = segment.with_vectors_paced(vectors, pacer).await?;
+        }
+        for (kind, bytes) in &self.extras {
+            segment = segment.with_extra_paced(*kind, bytes, pacer).await?;
+        }
+        Ok(segment)
     }
 }
 
@@ -292,22 +300,34 @@ impl SegmentBuilder {
     ///
     /// # Errors
     /// `LimitExceeded` when a part would exceed 4 GiB.
-    pub fn seal(mut self, id: u64) -> Result<Sealed> {
+    pub fn seal(self, id: u64) -> Result<Sealed> {
+        at_once(self.seal_paced(id, &Unpaced))
+    }
+
+    /// As [`SegmentBuilder::seal`], politely: a large segment takes some tenths of a second.
+    pub async fn seal_paced(mut self, id: u64, pacer: &dyn Pacer) -> Result<Sealed> {
         let (docs, chunks) = (self.docs(), self.chunks());
         let texts = self.catalog.take_texts();
         let pages = (0..).zip(texts).map(|(number, text)| page::encode(id, number, text));
         let pages = pages.collect::<Result<Vec<_>>>()?;
-        let postings = self.postings.seal()?;
+        pacer.pause().await?;
+        let postings = self.postings.seal(pacer).await?;
         let mut frame = segment::begin(id, &self.config, docs, chunks);
         frame.section(*b"LENS", postings.lengths).section(*b"LIDX", postings.index);
         frame.section(*b"SUMS", Sums::encode(&postings.terms, &postings.lists, &pages)?);
+        pacer.pause().await?;
         self.catalog.seal(&mut frame);
         frame.section(*b"COLS", self.columns.seal());
         frame.section(*b"TERM", postings.terms).section(*b"POST", postings.lists);
         let main = frame.finish()?;
+        pacer.pause().await?;
         let head = Frame::open(&main, segment::KIND, id)?.place(*b"COLS")?.start as u32;
         let vectors = self.vectors.map(|vectors| vectors.blob(id, chunks)).transpose()?;
-        let impacts = self.impacts.map(|impacts| impacts.seal(id)).transpose()?;
+        pacer.pause().await?;
+        let impacts = match self.impacts {
+            Some(impacts) => Some(impacts.seal(id, pacer).await?),
+            None => None,
+        };
         let tokens = self.tokens.map(|tokens| tokens.seal(id)).transpose()?;
         let impacts = impacts.into_iter().map(|bytes| (BlobKind::Splade, bytes));
         let extras = impacts.chain(tokens.into_iter().map(|bytes| (BlobKind::Colbert, bytes))).collect();

@@ -16,6 +16,7 @@ use super::unit::{Unit, Units};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
+use crate::pace::Pacer;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -91,15 +92,24 @@ pub(crate) struct Catalog {
     languages: Languages,
 }
 
+/// Documents that are read between two pauses.
+const PAUSE: usize = 4096;
+
 impl Catalog {
-    pub fn open(frame: &Frame, docs: u32, chunks: u32) -> Result<Catalog> {
+    pub async fn open(frame: &Frame<'_>, docs: u32, chunks: u32, pacer: &dyn Pacer) -> Result<Catalog> {
         let count = docs as usize;
         let mut reader = Reader::new(frame.section(*b"DOCS")?);
-        let mut names = || Strings::decode(&mut reader, count);
-        let (ids, titles, urls, metas) = (names()?, names()?, names()?, names()?);
-        let mut catalog = Catalog { ids, titles, urls, metas, ..Catalog::default() };
+        let mut catalog = Catalog::default();
+        let Catalog { ids, titles, urls, metas, .. } = &mut catalog;
+        for strings in [ids, titles, urls, metas] {
+            *strings = Strings::decode(&mut reader, count)?;
+            pacer.pause().await?;
+        }
         let mut last = Place::default();
         for doc in 0..count {
+            if doc % PAUSE == 0 {
+                pacer.pause().await?;
+            }
             let (len, opens, chunks) = (number(reader.varint()?)?, reader.u8()?, number(reader.varint()?)?);
             if opens > 1 || (doc == 0 && opens == 0) {
                 return Err(Error::corrupt(format!("document {doc} opens a page: {opens}")));
@@ -115,15 +125,21 @@ impl Catalog {
         catalog.order = reader.u32s(count)?;
         reader.end()?;
         // Strictly ascending ids of documents that exist: so every document is there once.
-        let exist = catalog.order.iter().all(|&doc| doc < docs);
+        let disordered = || Error::corrupt("documents out of the order of their ids");
+        if catalog.order.iter().any(|&doc| doc >= docs) {
+            return Err(disordered());
+        }
         let ids = |at: usize| catalog.ids.get(catalog.order[at] as usize);
-        if !exist || (1..count).any(|at| ids(at - 1) >= ids(at)) {
-            return Err(Error::corrupt("documents out of the order of their ids"));
+        for from in (1..count).step_by(PAUSE) {
+            if (from..count.min(from + PAUSE)).any(|at| ids(at - 1) >= ids(at)) {
+                return Err(disordered());
+            }
+            pacer.pause().await?;
         }
         if last.chunks != chunks {
             return Err(Error::corrupt(format!("{chunks} chunks of which documents have {}", last.chunks)));
         }
-        catalog.read_chunks(frame.section(*b"CHNK")?)?;
+        catalog.read_chunks(frame.section(*b"CHNK")?, pacer).await?;
         if let Some(bytes) = frame.optional(*b"UNIT")? {
             let place = |chunk: &Chunk| (chunk.span, catalog.places[chunk.doc as usize].len);
             catalog.units = Units::decode(bytes, catalog.chunks.iter().map(place))?;
@@ -134,11 +150,14 @@ impl Catalog {
         Ok(catalog)
     }
 
-    fn read_chunks(&mut self, bytes: &[u8]) -> Result<()> {
+    async fn read_chunks(&mut self, bytes: &[u8], pacer: &dyn Pacer) -> Result<()> {
         let mut reader = Reader::new(bytes);
         let contexts = reader.count(1)?;
         self.contexts = Strings::decode(&mut reader, contexts)?;
         for doc in 0..self.places.len() as u32 {
+            if doc as usize % PAUSE == 0 {
+                pacer.pause().await?;
+            }
             for _ in self.doc_chunks(doc) {
                 let mut range = || {
                     let (start, len) = (number(reader.varint()?)?, number(reader.varint()?)?);

@@ -10,7 +10,7 @@
 //! An impact counts 64ths: a weight of w becomes `round(64 w)`, at most 255. SPLADE's weights are logarithms, seldom
 //! above 3.
 
-use super::postings::{Forward, Length, Postings, PostingsBuilder};
+use super::postings::{Forward, Length, Postings, PostingsBuilder, PAUSE};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -38,6 +38,7 @@ impl Impacts {
     /// `Corrupt`, also for those of another segment; `FormatTooNew`; what `pacer` says.
     pub async fn open(bytes: &[u8], id: u64, chunks: u32, pacer: &dyn Pacer) -> Result<Impacts> {
         let frame = Frame::open(bytes, KIND, id)?;
+        frame.verify_paced(pacer).await?;
         let mut head = Reader::new(frame.section(*b"HEAD")?);
         let found = head.u32()?;
         head.end()?;
@@ -46,13 +47,18 @@ impl Impacts {
         }
         let postings = Postings::open(&frame, chunks, pacer).await?;
         // The bounds of blocks were verified: they tell of every posting.
-        postings.lexicon.for_each(|text, term| {
+        let (mut walk, mut since) = (postings.lexicon.walk(), 0);
+        while let Some(term) = walk.next()? {
             let most = postings.cursor(&term)?.bounds(u32::MAX).map(|bound| (bound.title, bound.body)).max();
-            match most.is_some_and(|most| most <= (0, MOST)) {
-                true => Ok(()),
-                false => Err(Error::corrupt(format!("an impact of {text:?} above {MOST}"))),
+            if most.is_none_or(|most| most > (0, MOST)) {
+                return Err(Error::corrupt(format!("an impact of {:?} above {MOST}", walk.text)));
             }
-        })?;
+            since += term.df as usize;
+            if since > PAUSE {
+                since = 0;
+                pacer.pause().await?;
+            }
+        }
         Ok(Impacts { postings })
     }
 
@@ -121,10 +127,10 @@ impl ImpactsBuilder {
         self.chunks += 1;
     }
 
-    pub fn seal(self, id: u64) -> Result<Vec<u8>> {
+    pub async fn seal(self, id: u64, pacer: &dyn Pacer) -> Result<Vec<u8>> {
         let mut head = Writer::new();
         head.u32(self.chunks);
-        let postings = self.postings.seal()?;
+        let postings = self.postings.seal(pacer).await?;
         let mut frame = FrameWriter::new(KIND, id);
         frame.section(*b"HEAD", head.into_bytes());
         frame.section(*b"LENS", postings.lengths).section(*b"LIDX", postings.index);
@@ -137,11 +143,11 @@ impl ImpactsBuilder {
 ///
 /// # Errors
 /// Those of weights that cannot be: see [`SegmentBuilder::add_with`](super::SegmentBuilder::add_with).
-pub fn seal_impacts(id: u64, chunks: &[WeightedTerms]) -> Result<Vec<u8>> {
+pub async fn seal_impacts(id: u64, chunks: &[WeightedTerms], pacer: &dyn Pacer) -> Result<Vec<u8>> {
     ImpactsBuilder::check(chunks)?;
     let mut builder = ImpactsBuilder::default();
     chunks.iter().for_each(|terms| builder.push(terms));
-    builder.seal(id)
+    builder.seal(id, pacer).await
 }
 
 fn impact(weight: f32) -> u32 {

@@ -15,7 +15,7 @@ use super::segment::{read_head, Segment, KIND};
 use crate::codec::blocks::BLOCK;
 use crate::codec::{Blocks, Frame, Place, Reader, Writer};
 use crate::error::{Error, Result};
-use crate::pace::Pacer;
+use crate::pace::{at_once, Pacer, Unpaced};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -117,7 +117,7 @@ impl Lazy {
             return Err(Error::unsupported("version 1 of the format is not read in parts"));
         }
         let (config, docs, chunks) = read_head(&frame)?;
-        let catalog = Catalog::open(&frame, docs, chunks)?;
+        let catalog = at_once(Catalog::open(&frame, docs, chunks, &Unpaced))?;
         let sums = Sums::read(&frame, catalog.pages())?;
         let (terms, lists) = (sums.terms.length, sums.lists.length.saturating_sub(SLACK));
         let index = TermIndex::decode(frame.section(*b"LIDX")?, terms, lists)?;

@@ -112,7 +112,7 @@ impl Segment {
         let frame = Frame::open(main, KIND, id)?;
         frame.verify_paced(pacer).await?;
         let (config, docs, chunks) = read_head(&frame)?;
-        let catalog = Catalog::open(&frame, docs, chunks)?;
+        let catalog = Catalog::open(&frame, docs, chunks, pacer).await?;
         pacer.pause().await?;
         let columns = Columns::decode(frame.section(*b"COLS")?, docs)?;
         pacer.pause().await?;

@@ -38,7 +38,7 @@ pub const KEEP: u64 = 2;
 
 /// Blobs that one commit deletes at most, so that it stays short: a merge retires hundreds. The others go with the
 /// commits after it; a commit of staged blobs, which are many as well, deletes none.
-pub const DELETED_AT_ONCE: usize = 32;
+pub const DELETED_AT_ONCE: usize = 8;
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {

@@ -4,6 +4,7 @@ use crate::index::{
     explain_sparse, sparse_top_k, Beside, Bitset, BlobKind, Leg, Scored, Segment, SegmentBuilder, SparseQuery,
     SparseScorer,
 };
+use crate::pace::{at_once, Unpaced};
 use std::collections::HashMap;
 
 fn weights(random: &mut Random, most: u32) -> WeightedTerms {
@@ -35,7 +36,7 @@ fn product(query: &[(String, f32)], chunk: &WeightedTerms) -> f64 {
 }
 
 fn open(bytes: &[u8], id: u64, chunks: u32) -> Result<Impacts> {
-    crate::pace::at_once(Impacts::open(bytes, id, chunks, &crate::pace::Unpaced))
+    at_once(Impacts::open(bytes, id, chunks, &Unpaced))
 }
 
 fn search(legs: &[Leg], terms: &[(String, f32)], k: usize) -> Vec<Scored> {
@@ -146,7 +147,7 @@ fn what_is_not_as_configured_is_refused() {
 fn damaged_bytes_are_refused() {
     let mut random = Random(8);
     let chunks: Vec<WeightedTerms> = (0..300).map(|_| weights(&mut random, 20)).collect();
-    let good = seal_impacts(9, &chunks).unwrap();
+    let good = at_once(seal_impacts(9, &chunks, &Unpaced)).unwrap();
     assert!(open(&good, 9, 300).is_ok());
     assert!(open(&good, 8, 300).is_err() && open(&good, 9, 299).is_err());
     for at in 0..good.len() {

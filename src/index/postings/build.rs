@@ -2,9 +2,10 @@
 
 use super::lexicon::{Lexicon, LexiconWriter};
 use super::packing::{pack, width, BLOCK, SLACK};
-use super::{Bound, Encoded, Length, Posting};
+use super::{Bound, Encoded, Length, Posting, PAUSE};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::pace::Pacer;
 use crate::sorting::sort_by;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
@@ -89,7 +90,7 @@ impl PostingsBuilder {
         list.next = chunk + 1;
     }
 
-    pub fn seal(self) -> Result<Encoded> {
+    pub async fn seal(self, pacer: &dyn Pacer) -> Result<Encoded> {
         let mut lengths = Writer::new();
         for length in &self.lengths {
             lengths.varint(u64::from(length.body));
@@ -98,6 +99,8 @@ impl PostingsBuilder {
         self.lengths.iter().for_each(|length| lengths.f32(length.norm));
         let mut terms: Vec<(Box<str>, u32)> = self.ids.into_iter().collect();
         sort_by(&mut terms, Ord::cmp);
+        pacer.pause().await?;
+        let mut since = 0;
         let (mut gathered, mut lexicon, mut lists) = (self.lists, LexiconWriter::default(), Vec::new());
         for (term, id) in terms {
             let list = std::mem::take(&mut gathered[id as usize]);
@@ -107,9 +110,14 @@ impl PostingsBuilder {
                 encode(list, &self.lengths, &mut lists)?;
                 lexicon.push(&term, df, lists.len() - start);
             }
+            since += df as usize;
+            if since > PAUSE {
+                since = 0;
+                pacer.pause().await?;
+            }
         }
         let terms = lexicon.finish();
-        let index = Lexicon::open(&terms, lists.len())?.index();
+        let index = Lexicon::open(&terms, lists.len(), pacer).await?.index();
         lists.extend([0; SLACK]);
         match u32::try_from(lists.len()) {
             Ok(_) => Ok(Encoded { lengths: lengths.into_bytes(), index, terms, lists }),

@@ -101,6 +101,7 @@ impl TermIndex {
 mod tests {
     use super::super::lexicon::LexiconWriter;
     use super::*;
+    use crate::pace::{at_once, Unpaced};
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
 
@@ -114,7 +115,7 @@ mod tests {
             terms.iter().for_each(|(term, &(df, len))| writer.push(term, df, len));
             let section = writer.finish();
             let lists = terms.values().map(|&(_, len)| len).sum();
-            let lexicon = Lexicon::open(&section, lists).unwrap();
+            let lexicon = at_once(Lexicon::open(&section, lists, &Unpaced)).unwrap();
             let bytes = lexicon.index();
             let index = TermIndex::decode(&bytes, section.len(), lists).unwrap();
             for term in terms.keys().chain(&others) {

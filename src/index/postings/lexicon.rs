@@ -6,8 +6,10 @@
 //! ```
 //! Section LIDX lets a remote reader find the few bytes of TERM that it needs: see index.rs.
 
+use super::PAUSE;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::pace::Pacer;
 use std::ops::Range;
 
 pub(super) const BLOCK: usize = 16;
@@ -80,13 +82,16 @@ pub(super) fn read(reader: &mut Reader, text: &mut String, index: u32, start: us
 
 impl Lexicon {
     /// Checks the order of the terms and that their lists tile the `lists` bytes of their section.
-    pub fn open(section: &[u8], lists: usize) -> Result<Lexicon> {
+    pub async fn open(section: &[u8], lists: usize, pacer: &dyn Pacer) -> Result<Lexicon> {
         let mut reader = Reader::new(section);
         let len = reader.count(4)?;
         let bytes = section[section.len() - reader.remaining()..].to_vec();
         let mut lexicon = Lexicon { bytes, blocks: Vec::with_capacity(len.div_ceil(BLOCK)), len: len as u32 };
         let (mut text, mut last, mut start) = (String::new(), String::new(), 0usize);
         for index in 0..len {
+            if index % PAUSE == 0 {
+                pacer.pause().await?;
+            }
             if index % BLOCK == 0 {
                 let at = lexicon.bytes.len() - reader.remaining();
                 lexicon.blocks.push((at as u32, start as u32));
@@ -196,8 +201,13 @@ fn tiling(lists: usize) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pace::{at_once, Unpaced};
     use proptest::collection::{btree_map, vec};
     use proptest::prelude::*;
+
+    fn opened(section: &[u8], lists: usize) -> Result<Lexicon> {
+        at_once(Lexicon::open(section, lists, &Unpaced))
+    }
 
     proptest! {
         #[test]
@@ -209,7 +219,7 @@ mod tests {
             terms.iter().for_each(|(term, &(df, len))| writer.push(term, df, len));
             let bytes = writer.finish();
             let total = terms.values().map(|&(_, len)| len).sum();
-            let lexicon = Lexicon::open(&bytes, total).unwrap();
+            let lexicon = opened(&bytes, total).unwrap();
             let (mut start, mut expected) = (0, Vec::new());
             for (index, (term, &(df, len))) in terms.iter().enumerate() {
                 let entry = Term { index: index as u32, df, start, len };
@@ -221,14 +231,14 @@ mod tests {
             lexicon.for_each(|text, term| { all.push((text.to_owned(), term)); Ok(()) }).unwrap();
             prop_assert_eq!(all, expected);
             prop_assert!(others.iter().all(|term| lexicon.find(term).is_some() == terms.contains_key(term)));
-            prop_assert!(Lexicon::open(&bytes, total + 1).is_err());
-            prop_assert!((0..bytes.len()).all(|cut| Lexicon::open(&bytes[..cut], total).is_err()));
+            prop_assert!(opened(&bytes, total + 1).is_err());
+            prop_assert!((0..bytes.len()).all(|cut| opened(&bytes[..cut], total).is_err()));
         }
 
         #[test]
         fn any_bytes_are_read_or_refused(mut bytes in vec(any::<u8>(), 0..60), terms in 0u8..8) {
             bytes.insert(0, terms);
-            if let Ok(lexicon) = Lexicon::open(&bytes, 10) {
+            if let Ok(lexicon) = opened(&bytes, 10) {
                 lexicon.for_each(|text, _| { lexicon.find(text).unwrap(); Ok(()) }).unwrap();
             }
         }
@@ -239,6 +249,6 @@ mod tests {
         let mut writer = LexiconWriter::default();
         writer.push("b", 1, 0);
         writer.push("a", 1, 0);
-        assert!(Lexicon::open(&writer.finish(), 0).is_err());
+        assert!(opened(&writer.finish(), 0).is_err());
     }
 }

@@ -49,8 +49,8 @@ pub(crate) struct Posting {
     pub title: u32,
 }
 
-/// Postings that are verified between two pauses.
-const PAUSE: usize = 4096;
+/// Postings that are written or verified between two pauses; also terms.
+pub(crate) const PAUSE: usize = 4096;
 
 /// The postings of a segment, verified.
 pub(crate) struct Postings {
@@ -71,7 +71,7 @@ impl Postings {
         let lengths = read_lengths(frame.section(*b"LENS")?, chunks)?;
         let lists = frame.section(*b"POST")?.to_vec();
         pacer.pause().await?;
-        let lexicon = Lexicon::open(frame.section(*b"TERM")?, lists.len().saturating_sub(SLACK))?;
+        let lexicon = Lexicon::open(frame.section(*b"TERM")?, lists.len().saturating_sub(SLACK), pacer).await?;
         if frame.optional(*b"LIDX")?.is_some_and(|index| index != lexicon.index()) {
             return Err(Error::corrupt("the index of terms contradicts them"));
         }
@@ -90,7 +90,7 @@ impl Postings {
             lexicon.push(term, df, list.len());
             lists.extend_from_slice(list);
         }
-        let lexicon = Lexicon::open(&lexicon.finish(), lists.len())?;
+        let lexicon = at_once(Lexicon::open(&lexicon.finish(), lists.len(), &Unpaced))?;
         lists.extend([0; SLACK]);
         at_once(Postings::new(lexicon, lengths, lists, &Unpaced))
     }

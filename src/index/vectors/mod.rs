@@ -154,6 +154,23 @@ pub(crate) struct Vectors {
     means: Mutex<Option<(usize, Arc<Vec<means::Share>>)>>,
 }
 
+/// The next `count` values of so many bytes each, politely: memory that is used for the first time takes its time.
+async fn values<T, const BYTES: usize>(
+    reader: &mut Reader<'_>,
+    count: usize,
+    value: impl Fn([u8; BYTES]) -> T,
+    pacer: &dyn Pacer,
+) -> Result<Vec<T>> {
+    let bytes = count.checked_mul(BYTES).ok_or_else(|| Error::corrupt(format!("{count} numbers")))?;
+    let (all, _) = reader.raw(bytes)?.as_chunks();
+    let mut values = Vec::with_capacity(count);
+    for some in all.chunks(SLICE) {
+        values.extend(some.iter().map(|&bytes| value(bytes)));
+        pacer.pause().await?;
+    }
+    Ok(values)
+}
+
 impl Vectors {
     /// Politely: tens of thousands of rows take tens of milliseconds.
     ///
@@ -171,13 +188,9 @@ impl Vectors {
         let scales = if config.scaled() { reader.f32s(len)? } else { Vec::new() };
         let count = len.checked_mul(config.dims).ok_or_else(|| Error::corrupt(format!("{len} vectors")))?;
         let rows = match config.storage {
-            Storage::F32 => Rows::F32(reader.f32s(count)?),
-            Storage::F16 => {
-                let bytes = count.checked_mul(2).ok_or_else(|| Error::corrupt(format!("{len} vectors")))?;
-                let pairs = reader.raw(bytes)?.chunks_exact(2);
-                Rows::F16(pairs.map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect())
-            }
-            Storage::Int8 => Rows::Int8(reader.raw(count)?.iter().map(|&byte| byte as i8).collect()),
+            Storage::F32 => Rows::F32(values(&mut reader, count, f32::from_le_bytes, pacer).await?),
+            Storage::F16 => Rows::F16(values(&mut reader, count, u16::from_le_bytes, pacer).await?),
+            Storage::Int8 => Rows::Int8(values(&mut reader, count, i8::from_le_bytes, pacer).await?),
             Storage::Binary => Rows::Binary(bits::Bits::decode(&mut reader, len, config.dims)?),
         };
         reader.end()?;
