@@ -2,8 +2,10 @@
 
 use super::testing::{entries, lexical, repair, seal, segment, some, with_vectors, Entry, Random};
 use super::*;
-use crate::error::ErrorKind;
+use crate::error::{Error, ErrorKind, Result};
+use crate::pace::{at_once, LocalFuture, Pacer};
 use proptest::prelude::*;
+use std::cell::Cell;
 
 fn configs() -> impl Strategy<Value = SegmentConfig> {
     let storages = prop_oneof![Just(Storage::F32), Just(Storage::F16), Just(Storage::Int8)];
@@ -240,4 +242,50 @@ fn numbers_in_metadata_are_finite() {
     let document = Document { meta, ..document("a", "") };
     let error = SegmentBuilder::new(&lexical()).unwrap().add(&document, &[], None).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidInput);
+}
+
+/// Counts pauses, and fails at one of them.
+struct Stop {
+    pauses: Cell<usize>,
+    at: usize,
+}
+
+impl Pacer for Stop {
+    fn pause(&self) -> LocalFuture<'_, Result<()>> {
+        let before = self.pauses.replace(self.pauses.get() + 1);
+        let stopped = (before == self.at).then(|| Error::new(ErrorKind::Aborted, "the caller's signal"));
+        Box::pin(std::future::ready(stopped.map_or(Ok(()), Err)))
+    }
+}
+
+/// A query waits for whoever seals or opens a large segment only until the next pause.
+#[test]
+fn sealing_and_opening_pause_throughout_and_stop_at_each_pause() {
+    let config = with_vectors(3, Storage::Int8, Metric::Cosine);
+    let entries = sample(11, &config, 4000);
+    let whole = seal(&config, 1, &entries);
+    let build = || {
+        let mut builder = SegmentBuilder::new(&config).unwrap();
+        entries.iter().for_each(|it| builder.add(&it.document, &it.chunks, Some(&it.vectors)).unwrap());
+        builder
+    };
+    let sealed = |at| {
+        let stop = Stop { pauses: Cell::default(), at };
+        (at_once(build().seal_paced(1, &stop)), stop.pauses.get())
+    };
+    let opened = |at| {
+        let stop = Stop { pauses: Cell::default(), at };
+        (at_once(whole.open_paced(&stop)), stop.pauses.get())
+    };
+    let (sealing, seal_pauses) = sealed(usize::MAX);
+    assert!(sealing.unwrap().main == whole.main);
+    let (opening, open_pauses) = opened(usize::MAX);
+    let slices = opening.unwrap().postings.count / 8192;
+    assert!(slices > 2 && seal_pauses > slices && open_pauses > slices, "{slices}: {seal_pauses}, {open_pauses}");
+    for at in (0..seal_pauses).step_by(3) {
+        assert_eq!(sealed(at).0.unwrap_err().kind, ErrorKind::Aborted);
+    }
+    for at in 0..open_pauses {
+        assert_eq!(opened(at).0.map(drop).unwrap_err().kind, ErrorKind::Aborted);
+    }
 }
