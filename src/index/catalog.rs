@@ -107,7 +107,7 @@ impl Catalog {
         }
         let mut last = Place::default();
         for doc in 0..count {
-            if doc % PAUSE == 0 {
+            if doc.is_multiple_of(PAUSE) {
                 pacer.pause().await?;
             }
             let (len, opens, chunks) = (number(reader.varint()?)?, reader.u8()?, number(reader.varint()?)?);
@@ -155,7 +155,7 @@ impl Catalog {
         let contexts = reader.count(1)?;
         self.contexts = Strings::decode(&mut reader, contexts)?;
         for doc in 0..self.places.len() as u32 {
-            if doc as usize % PAUSE == 0 {
+            if (doc as usize).is_multiple_of(PAUSE) {
                 pacer.pause().await?;
             }
             for _ in self.doc_chunks(doc) {

@@ -89,7 +89,7 @@ impl Lexicon {
         let mut lexicon = Lexicon { bytes, blocks: Vec::with_capacity(len.div_ceil(BLOCK)), len: len as u32 };
         let (mut text, mut last, mut start) = (String::new(), String::new(), 0usize);
         for index in 0..len {
-            if index % PAUSE == 0 {
+            if index.is_multiple_of(PAUSE) {
                 pacer.pause().await?;
             }
             if index % BLOCK == 0 {
