@@ -15,6 +15,29 @@ pub trait Pacer {
     fn pause(&self) -> LocalFuture<'_, Result<()>>;
 }
 
+/// Pauses each time that about so much was done: for loops whose single turns are too short to ask.
+pub(crate) struct Stride<'a> {
+    pacer: &'a dyn Pacer,
+    length: usize,
+    since: usize,
+}
+
+impl Stride<'_> {
+    pub fn new(pacer: &dyn Pacer, length: usize) -> Stride<'_> {
+        Stride { pacer, length, since: 0 }
+    }
+
+    /// To be called after so much more was done.
+    pub async fn done(&mut self, more: usize) -> Result<()> {
+        self.since += more;
+        if self.since < self.length {
+            return Ok(());
+        }
+        self.since = 0;
+        self.pacer.pause().await
+    }
+}
+
 /// The outcome of work that never waits, as what runs with [`Unpaced`] and without I/O.
 pub fn at_once<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     work.now_or_never().unwrap_or_else(|| Err(Error::internal("work that does not wait has waited")))

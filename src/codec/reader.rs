@@ -94,7 +94,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn array(&mut self, count: usize, each: usize) -> Result<&'a [u8]> {
+    /// The bytes of `count` items of so many bytes each.
+    pub fn array(&mut self, count: usize, each: usize) -> Result<&'a [u8]> {
         let len = count.checked_mul(each).ok_or_else(|| Error::corrupt(format!("{count} items overflow memory")))?;
         self.raw(len)
     }

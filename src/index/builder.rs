@@ -308,9 +308,11 @@ impl SegmentBuilder {
     pub async fn seal_paced(mut self, id: u64, pacer: &dyn Pacer) -> Result<Sealed> {
         let (docs, chunks) = (self.docs(), self.chunks());
         let texts = self.catalog.take_texts();
-        let pages = (0..).zip(texts).map(|(number, text)| page::encode(id, number, text));
-        let pages = pages.collect::<Result<Vec<_>>>()?;
-        pacer.pause().await?;
+        let mut pages = Vec::with_capacity(texts.len());
+        for (number, text) in (0..).zip(texts) {
+            pages.push(page::encode(id, number, text)?);
+            pacer.pause().await?;
+        }
         let postings = self.postings.seal(pacer).await?;
         let mut frame = segment::begin(id, &self.config, docs, chunks);
         frame.section(*b"LENS", postings.lengths).section(*b"LIDX", postings.index);

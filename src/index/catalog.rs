@@ -16,7 +16,7 @@ use super::unit::{Unit, Units};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::pace::Pacer;
+use crate::pace::{Pacer, Stride};
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -92,7 +92,7 @@ pub(crate) struct Catalog {
     languages: Languages,
 }
 
-/// Documents that are read between two pauses.
+/// Documents or chunks that are read between two pauses.
 const PAUSE: usize = 4096;
 
 impl Catalog {
@@ -105,11 +105,8 @@ impl Catalog {
             *strings = Strings::decode(&mut reader, count)?;
             pacer.pause().await?;
         }
-        let mut last = Place::default();
+        let (mut last, mut stride) = (Place::default(), Stride::new(pacer, PAUSE));
         for doc in 0..count {
-            if doc.is_multiple_of(PAUSE) {
-                pacer.pause().await?;
-            }
             let (len, opens, chunks) = (number(reader.varint()?)?, reader.u8()?, number(reader.varint()?)?);
             if opens > 1 || (doc == 0 && opens == 0) {
                 return Err(Error::corrupt(format!("document {doc} opens a page: {opens}")));
@@ -121,6 +118,7 @@ impl Catalog {
             };
             last = Place { page, start, len, chunks: last.chunks.checked_add(chunks).ok_or_else(too_big)? };
             catalog.places.push(last);
+            stride.done(1).await?;
         }
         catalog.order = reader.u32s(count)?;
         reader.end()?;
@@ -130,11 +128,11 @@ impl Catalog {
             return Err(disordered());
         }
         let ids = |at: usize| catalog.ids.get(catalog.order[at] as usize);
-        for from in (1..count).step_by(PAUSE) {
-            if (from..count.min(from + PAUSE)).any(|at| ids(at - 1) >= ids(at)) {
+        for at in 1..count {
+            if ids(at - 1) >= ids(at) {
                 return Err(disordered());
             }
-            pacer.pause().await?;
+            stride.done(1).await?;
         }
         if last.chunks != chunks {
             return Err(Error::corrupt(format!("{chunks} chunks of which documents have {}", last.chunks)));
@@ -154,10 +152,8 @@ impl Catalog {
         let mut reader = Reader::new(bytes);
         let contexts = reader.count(1)?;
         self.contexts = Strings::decode(&mut reader, contexts)?;
+        let mut stride = Stride::new(pacer, PAUSE);
         for doc in 0..self.places.len() as u32 {
-            if (doc as usize).is_multiple_of(PAUSE) {
-                pacer.pause().await?;
-            }
             for _ in self.doc_chunks(doc) {
                 let mut range = || {
                     let (start, len) = (number(reader.varint()?)?, number(reader.varint()?)?);
@@ -169,6 +165,7 @@ impl Catalog {
                     return Err(Error::corrupt(format!("a chunk outside its document {doc}")));
                 }
                 self.chunks.push(Chunk { doc, span, source, context });
+                stride.done(1).await?;
             }
         }
         reader.end()

@@ -14,7 +14,7 @@ use super::postings::{Forward, Length, Postings, PostingsBuilder, PAUSE};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::pace::Pacer;
+use crate::pace::{Pacer, Stride};
 use crate::sorting::sort_by;
 
 const KIND: [u8; 4] = *b"IMPT";
@@ -47,17 +47,13 @@ impl Impacts {
         }
         let postings = Postings::open(&frame, chunks, pacer).await?;
         // The bounds of blocks were verified: they tell of every posting.
-        let (mut walk, mut since) = (postings.lexicon.walk(), 0);
+        let (mut walk, mut stride) = (postings.lexicon.walk(), Stride::new(pacer, PAUSE));
         while let Some(term) = walk.next()? {
             let most = postings.cursor(&term)?.bounds(u32::MAX).map(|bound| (bound.title, bound.body)).max();
             if most.is_none_or(|most| most > (0, MOST)) {
                 return Err(Error::corrupt(format!("an impact of {:?} above {MOST}", walk.text)));
             }
-            since += term.df as usize;
-            if since > PAUSE {
-                since = 0;
-                pacer.pause().await?;
-            }
+            stride.done(term.df as usize).await?;
         }
         Ok(Impacts { postings })
     }

@@ -1,5 +1,6 @@
-//! `nearfield eval`: retrieval quality on a judged collection, by the same engine and, to the integer, the same
-//! encoders as in a browser, several times as fast. What a browser makes of it, `npm run eval` measures.
+//! `nearfield eval`: retrieval quality on a judged collection, by the same engine and the same encoders as in a browser,
+//! whose products are the same integers; sums of f32 run in the order of the processor's lanes, so that scores differ a
+//! little. What a browser makes of it, `npm run eval` measures.
 
 use crate::host::{block_on, model, sparse_model, Models, SEED};
 use clap::Args;

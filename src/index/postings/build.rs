@@ -5,7 +5,7 @@ use super::packing::{pack, width, BLOCK, SLACK};
 use super::{Bound, Encoded, Length, Posting, PAUSE};
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
-use crate::pace::Pacer;
+use crate::pace::{Pacer, Stride};
 use crate::sorting::sort_by;
 use std::collections::hash_map::DefaultHasher;
 use std::collections::HashMap;
@@ -100,7 +100,7 @@ impl PostingsBuilder {
         let mut terms: Vec<(Box<str>, u32)> = self.ids.into_iter().collect();
         sort_by(&mut terms, Ord::cmp);
         pacer.pause().await?;
-        let mut since = 0;
+        let mut stride = Stride::new(pacer, PAUSE);
         let (mut gathered, mut lexicon, mut lists) = (self.lists, LexiconWriter::default(), Vec::new());
         for (term, id) in terms {
             let list = std::mem::take(&mut gathered[id as usize]);
@@ -110,11 +110,7 @@ impl PostingsBuilder {
                 encode(list, &self.lengths, &mut lists)?;
                 lexicon.push(&term, df, lists.len() - start);
             }
-            since += df as usize;
-            if since > PAUSE {
-                since = 0;
-                pacer.pause().await?;
-            }
+            stride.done(df as usize).await?;
         }
         let terms = lexicon.finish();
         let index = Lexicon::open(&terms, lists.len(), pacer).await?.index();

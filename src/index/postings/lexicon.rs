@@ -9,7 +9,7 @@
 use super::PAUSE;
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
-use crate::pace::Pacer;
+use crate::pace::{Pacer, Stride};
 use std::ops::Range;
 
 pub(super) const BLOCK: usize = 16;
@@ -88,10 +88,8 @@ impl Lexicon {
         let bytes = section[section.len() - reader.remaining()..].to_vec();
         let mut lexicon = Lexicon { bytes, blocks: Vec::with_capacity(len.div_ceil(BLOCK)), len: len as u32 };
         let (mut text, mut last, mut start) = (String::new(), String::new(), 0usize);
+        let mut stride = Stride::new(pacer, PAUSE);
         for index in 0..len {
-            if index.is_multiple_of(PAUSE) {
-                pacer.pause().await?;
-            }
             if index % BLOCK == 0 {
                 let at = lexicon.bytes.len() - reader.remaining();
                 lexicon.blocks.push((at as u32, start as u32));
@@ -103,6 +101,7 @@ impl Lexicon {
                 return Err(Error::corrupt(format!("the term {text:?} is out of order")));
             }
             last.clone_from(&text);
+            stride.done(1).await?;
         }
         match start == lists {
             true => reader.end().map(|()| lexicon),

@@ -29,7 +29,7 @@ pub(crate) use lexicon::{Lexicon, LexiconWriter, Term};
 
 use crate::codec::{Frame, Reader};
 use crate::error::{Error, Result};
-use crate::pace::{at_once, Pacer, Unpaced};
+use crate::pace::{at_once, Pacer, Stride, Unpaced};
 pub(crate) use packing::SLACK;
 use std::sync::Arc;
 
@@ -112,16 +112,14 @@ impl Postings {
 
     /// Reads every list once, so that no later reader meets a chunk that does not exist.
     async fn verify(&self, pacer: &dyn Pacer) -> Result<usize> {
-        let (mut walk, mut count, mut since) = (self.lexicon.walk(), 0, 0);
+        let (mut walk, mut count, mut stride) = (self.lexicon.walk(), 0, Stride::new(pacer, PAUSE));
         while let Some(term) = walk.next()? {
             let list = self.cursor(&term).and_then(|cursor| cursor.verify(&self.lengths));
-            since += list.map_err(|e| e.within(format!("postings of {:?}", walk.text)))?;
-            if since > PAUSE {
-                count += std::mem::take(&mut since);
-                pacer.pause().await?;
-            }
+            let more = list.map_err(|e| e.within(format!("postings of {:?}", walk.text)))?;
+            count += more;
+            stride.done(more).await?;
         }
-        Ok(count + since)
+        Ok(count)
     }
 
     pub fn cursor(&self, term: &Term) -> Result<Cursor<'_>> {

@@ -161,8 +161,7 @@ async fn values<T, const BYTES: usize>(
     value: impl Fn([u8; BYTES]) -> T,
     pacer: &dyn Pacer,
 ) -> Result<Vec<T>> {
-    let bytes = count.checked_mul(BYTES).ok_or_else(|| Error::corrupt(format!("{count} numbers")))?;
-    let (all, _) = reader.raw(bytes)?.as_chunks();
+    let (all, _) = reader.array(count, BYTES)?.as_chunks();
     let mut values = Vec::with_capacity(count);
     for some in all.chunks(SLICE) {
         values.extend(some.iter().map(|&bytes| value(bytes)));
