@@ -3,6 +3,7 @@
 use super::hits::Asked;
 use super::levels::home;
 use super::services::Services;
+use super::write::heading;
 use super::Engine;
 use crate::error::Result;
 use crate::search::context::{select, Choice, ContextOptions, Run};
@@ -17,7 +18,7 @@ pub struct Context {
     /// All passages as one text, each under its number and title: what goes into the prompt.
     pub text: String,
     pub passages: Vec<Passage>,
-    /// Of the passages' texts, neighbours counted without what they share.
+    /// Of the text.
     pub tokens: usize,
 }
 
@@ -40,6 +41,7 @@ pub struct Passage {
     pub source: [usize; 2],
     /// That of its best chunk.
     pub score: f32,
+    /// Of the text under its number and title.
     pub tokens: usize,
 }
 
@@ -59,11 +61,13 @@ impl Engine {
             let view = &asked.snapshot.views[place.view as usize];
             let chunk = view.segment.chunk(place.chunk)?;
             let Some(text) = self.chunk_text(view, &chunk, asked.care).await? else { continue };
+            let title = view.segment.doc(chunk.doc)?.title;
             choices.push(Choice {
                 document: (place.view, chunk.doc),
                 chunk: place.chunk - view.segment.doc_chunks(chunk.doc).start,
                 score: logit.unwrap_or(candidate.score),
-                tokens: services.counter.count(&text),
+                // No number that it may get is longer.
+                tokens: services.counter.count(&numbered(options.passages, title, chunk.context, &text)),
                 terms: self.analyzers.get(view.segment.doc(chunk.doc)?.language)?.terms(&text),
                 vector: view.segment.vector(place.chunk)?.filter(|_| options.diversity > 0.0),
             });
@@ -102,7 +106,7 @@ impl Engine {
             title: doc.title.map(str::to_owned),
             url: doc.url.map(str::to_owned),
             context: from.context.to_owned(),
-            tokens: services.counter.count(&text),
+            tokens: services.counter.count(&numbered(number, doc.title, from.context, &text)),
             text,
             chunks: [first, last],
             source: [from.source.start, to.source.end.max(from.source.end)],
@@ -112,10 +116,12 @@ impl Engine {
 }
 
 fn prompt(passages: &[Passage]) -> String {
-    let one = |passage: &Passage| {
-        let Passage { number, title, context, text, .. } = passage;
-        let heading = super::write::heading(title.as_deref().unwrap_or(""), context);
-        format!("[{number}] {heading}\n{}", text.trim())
-    };
+    let one = |one: &Passage| numbered(one.number, one.title.as_deref(), &one.context, &one.text);
     passages.iter().map(one).collect::<Vec<_>>().join("\n\n")
+}
+
+/// A passage as the language model reads it.
+fn numbered(number: usize, title: Option<&str>, context: &str, text: &str) -> String {
+    let heading = heading(title.unwrap_or_default(), context);
+    format!("[{number}] {heading}\n{}", text.trim())
 }

@@ -6,7 +6,9 @@ use super::question::Question;
 use super::read::Retrieved;
 use super::remote::Needs;
 use super::services::Services;
+use super::splade::weighted_passages;
 use super::timings::Watch;
+use super::write::model_input;
 use super::Engine;
 use crate::error::Result;
 use crate::index::{normalised, Filter, Metric};
@@ -99,7 +101,7 @@ impl Engine {
         Ok(rocchio(&self.weighed_alike(query), &rows, &mean))
     }
 
-    /// The question as its first answers rewrite it: RM3 for its words, Rocchio for its vector.
+    /// The question as its first answers rewrite it: RM3 for its words and weighted terms, Rocchio for its vector.
     async fn learn(
         &self,
         question: Question,
@@ -108,25 +110,36 @@ impl Engine {
         work: &Work<'_, '_>,
     ) -> Result<Question> {
         let first = &found.ranked[..found.ranked.len().min(options.documents)];
-        let (mut answers, mut vectors) = (Vec::new(), Vec::new());
+        let (mut answers, mut inputs, mut vectors) = (Vec::new(), Vec::new(), Vec::new());
         self.fetch_texts(&found.snapshot, &first.iter().collect::<Vec<_>>()).await?;
         for candidate in first {
             let view = &found.snapshot.views[candidate.place.view as usize];
             let chunk = view.segment.chunk(candidate.place.chunk)?;
             let Some(text) = self.chunk_text(view, &chunk, work.care).await? else { continue };
-            let analyzer = self.analyzers.get(view.segment.doc(chunk.doc)?.language)?;
-            answers.push((analyzer.terms(&text), candidate.score.max(0.0)));
+            let doc = view.segment.doc(chunk.doc)?;
+            let terms = self.analyzers.get(doc.language)?.terms(&text);
+            answers.push((terms.into_iter().map(|term| (term, 1.0)).collect::<Vec<_>>(), candidate.score.max(0.0)));
+            if question.splade.is_some() {
+                inputs.push(model_input(doc.title.unwrap_or_default(), chunk.context, &text));
+            }
             vectors.extend(view.segment.vector(candidate.place.chunk)?);
             work.services.pacer.pause().await?;
         }
         let vector = question.vector.as_ref().map(|vector| rocchio(&self.weighed_alike(vector), &vectors, options));
-        let answers: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
+        let splade = match &question.splade {
+            None => None,
+            Some(weighted) => {
+                let read = weighted_passages(&inputs, work.services).await?;
+                let answers: Vec<_> = read.into_iter().zip(&answers).map(|(terms, answer)| (terms, answer.1)).collect();
+                Some(rm3(weighted, &relevance(&answers), options))
+            }
+        };
         // More than are wanted: some will turn out to stand everywhere.
-        let mut model = relevance_model(&answers);
+        let mut model = relevance(&answers);
         model.truncate(3 * options.terms);
         let telling = self.telling(Rc::clone(&found.snapshot), &model, options.documents, work).await?;
         let terms = rm3(&question.terms, &telling, options);
-        Ok(Question { terms, vector, ..question })
+        Ok(Question { terms, vector, splade, ..question })
     }
 
     /// Terms that stand in at most a tenth of all chunks, or in no more than were read.
@@ -144,4 +157,10 @@ impl Engine {
         let df = |term: &str| snapshot.views.iter().map(|view| view.segment.df(term) as f32).sum::<f32>();
         Ok(model.iter().filter(|(term, _)| df(term) <= (COMMON * chunks).max(read as f32)).cloned().collect())
     }
+}
+
+/// The relevance model of answers: terms and score of each.
+fn relevance(answers: &[(Vec<(String, f32)>, f32)]) -> Vec<(String, f32)> {
+    let answers: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
+    relevance_model(&answers)
 }

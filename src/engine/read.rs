@@ -119,8 +119,10 @@ impl Engine {
         let hits = self.hits(&asked, ranked).await?;
         watch.lap(|t| &mut t.fetch);
         let generation = snapshot.manifest.generation;
-        let expanded =
-            |expand: &ExpandOptions| Expansion { terms: question.terms.clone(), queries: expand.queries.clone() };
+        let expanded = |expand: &ExpandOptions| Expansion {
+            terms: question.sparse_terms().to_vec(),
+            queries: expand.queries.clone(),
+        };
         let expansion = options.expand.as_ref().filter(|_| options.explain).map(expanded);
         Ok(Found { hits, timings: watch.finish(), mode: options.mode, generation, context, expansion })
     }

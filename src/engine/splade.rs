@@ -72,6 +72,17 @@ pub(super) fn encode_some<'a>(
     })
 }
 
+/// The weighted terms of passages; none without a model.
+pub(super) fn weighted_passages<'a>(
+    texts: &'a [String],
+    services: &'a Services<'_>,
+) -> LocalFuture<'a, Result<Vec<WeightedTerms>>> {
+    match model(services) {
+        Some(encoder) if !texts.is_empty() => Box::pin(encode(texts, Role::Passage, encoder, services)),
+        _ => Box::pin(ready(Ok(Vec::new()))),
+    }
+}
+
 impl Engine {
     /// The heaviest terms of a query; none without a model.
     pub(super) fn weighted_query<'a>(

@@ -16,5 +16,5 @@ export { localGenerator, type GenerateOptions, type LocalGenerator, type LocalGe
 export { open } from "./open.js";
 export { openAIEmbedder, type EmbeddingUsage, type OpenAIEmbedderOptions } from "./openai-embedder.js";
 export { chunk, destroy, embed, importCollection, listCollections, rerank, selfCheck } from "./parts.js";
-export { parsePipeline } from "./pipelines.js";
+export { parsePipeline, type PipelineOptions } from "./pipelines.js";
 export type * from "./types.js";

@@ -41,8 +41,7 @@ export function locate({ model, base }: ModelSource, catalogue: readonly { name:
     const url = new URL(model, base);
     if (!url.pathname.endsWith("/")) url.pathname += "/";
     url.search = url.hash = "";
-    const name = decodeURIComponent(url.pathname.split("/").at(-2) || url.host);
-    return { name, url: url.href, digest: undefined };
+    return { name: nameOf(url), url: url.href, digest: undefined };
   }
   const entry = catalogue.find(({ name }) => name === model);
   if (!entry) {
@@ -50,6 +49,14 @@ export function locate({ model, base }: ModelSource, catalogue: readonly { name:
     throw invalid(`unknown model "${model}": the catalogue has ${known}; for another give the URL of its directory`);
   }
   return { name: model, url: `${base}${model}/`, digest: entry.digest || undefined };
+}
+
+/** The last folder; on hubs, which put "resolve" and the name of a revision behind it, that of the repository. */
+function nameOf(url: URL): string {
+  const folders = decodeURIComponent(url.pathname).split("/").filter((part) => part !== "");
+  const resolve = folders.lastIndexOf("resolve");
+  const onHub = resolve > 0 && resolve < folders.length - 1;
+  return folders.at(onHub ? resolve - 1 : -1) ?? url.host;
 }
 
 /** Every way to a model begins here, so that the lite build says what it is. */

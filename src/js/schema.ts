@@ -186,5 +186,7 @@ export const checkEvaluate = isShape({
   },
   rerankTop: isPositive,
   generate: isFunction,
+  translate: isFunction,
   limit: isPositive,
+  onFailure: isFunction,
 });

@@ -61,7 +61,7 @@ export interface ExpandOptions {
 
 /** What a language model is to read of an answer. */
 export interface ContextOptions {
-  /** Budget in tokens of the embedder. Default 2000. */
+  /** Budget in tokens of the embedder, for numbers, titles, headings and texts together. Default 2000. */
   tokens?: number | undefined;
   /** Chunks at most. Default 10. */
   passages?: number | undefined;
@@ -94,6 +94,7 @@ export interface Context {
   /** All passages, each below its number in brackets and its title: what goes into a prompt. */
   text: string;
   passages: Passage[];
+  /** Of the text. */
   tokens: number;
 }
 

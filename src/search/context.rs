@@ -25,7 +25,7 @@ pub enum ContextOrder {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ContextOptions {
-    /// Budget, counted with the embedder's tokenizer.
+    /// Budget for numbers, titles, headings and texts together, counted with the embedder's tokenizer.
     pub tokens: usize,
     /// Chunks at most.
     pub passages: usize,

@@ -43,23 +43,24 @@ impl FeedbackOptions {
 
 /// What one answer of the first pass says.
 pub struct Feedback<'a> {
-    /// Its analysed terms, repeated ones as often as they occur.
-    pub terms: &'a [String],
+    /// Its terms with their weights, not negative: how often each occurs, or what a model says. One may come repeatedly.
+    pub terms: &'a [(String, f32)],
     /// How relevant it seems: its score, not negative.
     pub score: f32,
 }
 
 /// The relevance model RM1 of the given answers: `P(w|R) = sum over answers of P(w|d) * score(d) / sum of scores`, with
-/// `P(w|d)` the share of `w` among the terms of `d` (Lavrenko and Croft, "Relevance-Based Language Models", SIGIR 2001).
+/// `P(w|d)` the share of `w` in the weight of all terms of `d` (Lavrenko and Croft, "Relevance-Based Language Models", SIGIR 2001).
 /// Heaviest first; equal weights by term. Where no answer has a score above 0, all count alike.
 pub fn relevance_model(answers: &[Feedback]) -> Vec<(String, f32)> {
     let total: f32 = answers.iter().map(|answer| answer.score).sum();
     let mut model: HashMap<&str, f32> = HashMap::new();
     for answer in answers {
         let trust = if total > 0.0 { answer.score / total } else { 1.0 / answers.len() as f32 };
-        let share = trust / answer.terms.len().max(1) as f32;
-        for term in answer.terms {
-            *model.entry(term).or_default() += share;
+        let terms = || answer.terms.iter().filter(|(_, weight)| weight.is_finite() && *weight > 0.0);
+        let all: f32 = terms().map(|(_, weight)| weight).sum();
+        for (term, weight) in terms() {
+            *model.entry(term).or_default() += trust * weight / all;
         }
     }
     let mut model: Vec<(String, f32)> = model.into_iter().map(|(term, weight)| (term.to_owned(), weight)).collect();
@@ -107,8 +108,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn words(text: &str) -> Vec<String> {
-        text.split(' ').map(str::to_owned).collect()
+    fn words(text: &str) -> Vec<(String, f32)> {
+        text.split(' ').map(|word| (word.to_owned(), 1.0)).collect()
     }
 
     fn query(terms: &[(&str, f32)]) -> Vec<(String, f32)> {
@@ -138,8 +139,10 @@ mod tests {
         assert_eq!(rocchio(&[1.0, 2.0], &[], &options), [0.5, 1.0]);
     }
 
-    fn answers() -> impl Strategy<Value = Vec<(Vec<String>, f32)>> {
-        let term = "[a-f]".prop_map(String::from);
+    type Terms = Vec<(String, f32)>;
+
+    fn answers() -> impl Strategy<Value = Vec<(Terms, f32)>> {
+        let term = ("[a-f]".prop_map(String::from), 0f32..3.0);
         proptest::collection::vec((proptest::collection::vec(term, 0..12), 0f32..5.0), 0..6)
     }
 

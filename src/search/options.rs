@@ -244,6 +244,9 @@ impl SearchOptions {
         if self.level == Some(Level::Document) && (self.binary || self.rescore.is_some()) {
             return Err(Error::invalid("level: documents are compared in one pass; without binary and rescore"));
         }
+        if self.level.is_some() && matches!(self.mode, Mode::TwoStage | Mode::Joint) {
+            return Err(Error::invalid("level: what words find are chunks; for dense and hybrid search only"));
+        }
         if self.mode == Mode::Splade {
             self.sparse = SparseKind::Splade;
         }
@@ -346,5 +349,7 @@ mod tests {
         refused(json!({ "expand": { "feedback": { "original": 2.0 } } }), "expand.feedback.original");
         refused(json!({ "context": { "diversity": -0.1 } }), "context.diversity");
         refused(json!({ "level": "document", "binary": true }), "one pass");
+        refused(json!({ "level": "sentence", "mode": "joint" }), "level");
+        refused(json!({ "level": "chunk", "mode": "two-stage" }), "level");
     }
 }

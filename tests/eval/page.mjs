@@ -1,8 +1,9 @@
 // The half of `npm run eval` that runs in the browser: it asks the server for its job, does it through the public
 // interface of the package, and posts progress and the result back, so that every browser is driven in the same way.
-import { destroy, evaluate, localGenerator, open } from "/pkg/nearfield.js";
+import { destroy, evaluate, learnWeights, localGenerator, open, parsePipeline } from "/pkg/nearfield.js";
 import { agreement } from "./agreement.mjs";
 import { calibrate } from "./calibrate.mjs";
+import { retention } from "./retention.mjs";
 
 /** Trusted Types let no plain text become the address of a worker. */
 const policy = globalThis.trustedTypes?.createPolicy("eval", { createScriptURL: (url) => url });
@@ -35,14 +36,20 @@ async function corpus(limit = Infinity) {
   return documents;
 }
 
+/** Texts by id. */
+async function texts(url) {
+  const found = {};
+  for await (const line of lines(url)) {
+    const { _id, text } = JSON.parse(line);
+    found[_id] = text;
+  }
+  return found;
+}
+
 /** Queries and judgements; with `documents`, only the judgements of these. */
 async function judged(documents) {
   const ids = documents && new Set(documents.map(({ id }) => id));
-  const queries = {};
-  for await (const line of lines("/data/queries.jsonl")) {
-    const { _id, text } = JSON.parse(line);
-    queries[_id] = text;
-  }
+  const queries = await texts("/data/queries.jsonl");
   const qrels = {};
   let header = true;
   for await (const line of lines("/data/qrels.tsv")) {
@@ -51,6 +58,13 @@ async function judged(documents) {
     header = false;
   }
   return { queries, qrels };
+}
+
+/** What `translate` makes of a query: the same one in another language. */
+async function translator(queries) {
+  const translations = await texts("/data/translations.jsonl");
+  const others = new Map(Object.entries(queries).map(([id, text]) => [text, translations[id] ?? ""]));
+  return (query) => others.get(query) ?? "";
 }
 
 /** Mean share of the ten nearest documents by exact scan that the graph finds too. */
@@ -88,8 +102,10 @@ async function run() {
   await db.close();
 
   db = await open(name, { ...job.open, worker, onProgress });
-  const writes = job.pipelines.some((pipeline) => /\+(hyde|queries)/.test(pipeline));
+  const writes = job.pipelines.some((pipeline) => /\+(rewrite|hyde|queries|decompose)/.test(pipeline));
   const generate = writes ? await localGenerator({ worker, onProgress }) : undefined;
+  const translate = job.translate ? await translator(queries) : undefined;
+  const failed = {};
   const pipelines = await evaluate(db, {
     queries,
     qrels,
@@ -97,10 +113,20 @@ async function run() {
     rerankTop: job.rerankTop,
     limit: job.limit,
     generate,
+    translate,
     onProgress: ({ pipeline, done, total }) => onProgress({ phase: pipeline, done, total }),
+    onFailure: ({ pipeline, error }) => (failed[pipeline] = `${error.code}: ${error.message}`),
   });
   generate?.close();
-  const recall = job.graph && job.open.embedder ? await graphRecall(db, Object.keys(qrels).map((id) => queries[id])) : undefined;
+  const isJudged = (id) => Object.values(qrels[id] ?? {}).some((grade) => grade > 0);
+  const ids = Object.keys(queries).filter(isJudged).slice(0, job.limit);
+  const asked = ids.map((id) => queries[id]);
+  const recall = job.graph && job.open.embedder ? await graphRecall(db, asked) : undefined;
+  const judgedQueries = Object.fromEntries(ids.map((id) => [id, queries[id]]));
+  const told = (event) => onProgress({ phase: "learning weights", ...event });
+  const learnt = job.learn ? await learnWeights(db, { queries: judgedQueries, qrels, onProgress: told }) : undefined;
+  const dense = Object.keys(pipelines).map((name) => [name, parsePipeline(name, { generate: () => "", translate: () => "" })]);
+  const kept = job.retention ? await retention(db, { job, documents, queries: asked, pipelines: dense, worker, onProgress }) : undefined;
   const { bytes, embedder, build, wasmMemory } = await db.stats();
   const any = Object.values(pipelines)[0];
   await db.close();
@@ -119,6 +145,9 @@ async function run() {
     pipelines: Object.fromEntries(Object.entries(pipelines).map(([key, { queries: _, ...rest }]) => [key, rest])),
     ...(generate && { generator: generate.usage }),
     ...(recall !== undefined && { "graph_recall@10": recall }),
+    ...(learnt && { learnt }),
+    ...(kept && { retention: kept }),
+    ...(Object.keys(failed).length > 0 && { failed }),
     calibration: await calibrate(build),
   };
 }

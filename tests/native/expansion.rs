@@ -5,7 +5,7 @@ use nearfield::engine::{Engine, Found, Incoming, Wanted};
 use nearfield::error::ErrorKind;
 use nearfield::index::Document;
 use nearfield::store::MemoryStore;
-use nearfield::text::{ChunkOptions, Strategy};
+use nearfield::text::{ChunkOptions, Strategy, TokenCounter, WordCounter};
 use serde_json::{json, Value};
 
 fn document(id: &str, text: &str) -> Incoming {
@@ -130,5 +130,25 @@ fn a_context_stays_within_its_budget() {
         let context = search(&engine, "salt drawer", options).context.unwrap();
         assert!(context.tokens <= tokens, "{} of {tokens}", context.tokens);
         assert_eq!(context.passages.is_empty(), tokens < 10);
+    }
+}
+
+#[test]
+fn numbers_titles_and_headings_count_towards_the_budget() {
+    let text = |at: usize| format!("Salt lies in drawer {at}, and cloth {} beside it.", at * 7);
+    let title = "What the large cupboard under the stairs holds";
+    let titled = |at: usize| {
+        let mut document = document(&format!("d{at}"), &text(at));
+        document.document.title = Some(title.into());
+        document
+    };
+    let engine = engine((0..9).map(titled).collect(), 60);
+    let each = WordCounter.count(&format!("[1] {title}\n{}", text(0)));
+    for tokens in [each - 1, each, 2 * each + 1, 5 * each] {
+        let options = json!({ "mode": "sparse", "context": { "tokens": tokens } });
+        let context = search(&engine, "salt drawer", options).context.unwrap();
+        assert_eq!(context.tokens, WordCounter.count(&context.text));
+        assert!(context.tokens <= tokens, "{} of {tokens}", context.tokens);
+        assert_eq!(context.passages.len(), tokens / each);
     }
 }

@@ -79,6 +79,58 @@ fn weighted_terms_are_an_inner_product_over_every_chunk() {
     assert!(blank.hits.is_empty());
 }
 
+/// RM3 by its formula, in f64, over what the model says of the first answers.
+#[test]
+fn feedback_rewrites_weighted_terms_too() {
+    let (_, engine) = collection(0..60);
+    let plain = find(&engine, json!({ "mode": "splade", "k": 1000, "group": false }));
+    let (documents, added, original) = (4, 6, 0.7);
+    let mut model: HashMap<String, f64> = HashMap::new();
+    let trust: f64 = plain.hits[..documents].iter().map(|hit| f64::from(hit.score)).sum();
+    for hit in &plain.hits[..documents] {
+        let terms = WordWeights::weights(&read_by_model(hit));
+        let all: f64 = terms.iter().map(|term| f64::from(term.1)).sum();
+        for (term, weight) in terms {
+            *model.entry(term).or_default() += f64::from(hit.score) / trust * f64::from(weight) / all;
+        }
+    }
+    let mut model: Vec<(String, f64)> = model.into_iter().collect();
+    model.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+    model.truncate(added);
+    let query = WordWeights::weights(QUERY);
+    let (of_query, of_model) =
+        (query.iter().map(|term| f64::from(term.1)).sum::<f64>(), model.iter().map(|term| term.1).sum::<f64>());
+    let mut expected: HashMap<String, f64> = HashMap::new();
+    for (term, weight) in query {
+        *expected.entry(term).or_default() += original * f64::from(weight) / of_query;
+    }
+    for (term, weight) in model {
+        *expected.entry(term).or_default() += (1.0 - original) * weight / of_model;
+    }
+
+    let feedback = json!({ "documents": documents, "terms": added, "original": original });
+    let options = |mode: &str| {
+        let expand = json!({ "feedback": feedback });
+        json!({ "mode": mode, "sparse": "splade", "k": 1000, "group": false, "explain": true, "expand": expand })
+    };
+    let found = find(&engine, options("splade"));
+    let terms = &found.expansion.as_ref().unwrap().terms;
+    assert_eq!(terms.len(), expected.len());
+    for (term, weight) in terms {
+        assert!((f64::from(*weight) - expected[term]).abs() < 1e-5, "{term}: {weight}, not {}", expected[term]);
+    }
+    let stored = |weight: f32| (f64::from(weight) * 64.0).round().min(255.0) / 64.0;
+    for hit in &found.hits {
+        let weights = WordWeights::weights(&read_by_model(hit));
+        let score: f64 = weights.iter().map(|(term, w)| expected.get(term).unwrap_or(&0.0) * stored(*w)).sum();
+        assert!((f64::from(hit.score) - score).abs() < 1e-3, "{} {score}", hit.score);
+    }
+    assert_ne!(ids(&found), ids(&plain));
+    // In the sparse leg of a hybrid search, likewise.
+    let hybrid = find(&engine, options("hybrid"));
+    assert!(hybrid.expansion.unwrap().terms.len() > expected.len() - added);
+}
+
 #[test]
 fn two_stages_are_the_words_choice_in_the_vectors_order() {
     let (_, engine) = collection(0..80);

@@ -16,12 +16,20 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
 
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
-  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense@<dims>, dense-binary, splade, two-stage, joint,
-                      colbert, hybrid-rrf, hybrid-rrf@<dims>, hybrid-weighted, each also with +prf, +hyde or
-                      +queries (by a language model in the page: seconds a query), +parents, and +rerank or +colbert;
-                      gold-standard. dense:sentence, dense:chunk and dense:document compare vectors of that level alone
+  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense-binary, splade, two-stage, joint, colbert, hybrid-rrf,
+                      hybrid-weighted, hybrid-zscore, gold-standard. After them may come, in this order:
+                      :sentence, :chunk or :document   vectors of that level alone (dense and hybrid ones)
+                      @<dims>      the first dimensions (all that compare vectors); +rescore: the best then in full
+                      +prf         feedback (not colbert)
+                      +rewrite, and +hyde (with vectors), +queries or +decompose: by a language model in the page,
+                                   which takes seconds a query
+                      +translate   also asks each query as --translations has it
+                      +parents     hits are what was found is part of
+                      +rerank or +colbert
+                      One that fails is reported, and the others are measured
   --embedder NAME     default all-MiniLM-L6-v2; "none" for lexical search only
   --sparse-encoder N  learned sparse model; default splade-tiny where a pipeline needs one
+  --sparse-query KIND model or tokens: whether that model encodes queries too, or each of their tokens weighs 1
   --late-encoder N    late-interaction model; default answerai-colbert-small-v1 where a pipeline needs one, with its
                       projection to 96 dimensions where --linear gives it
   --linear FILE       safetensors file with that projection (linear.weight); or NEARFIELD_COLBERT_LINEAR
@@ -43,6 +51,10 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
                       find, the nDCG@10 of each, and the rank correlation of the reranker's scores for those ten, or for
                       the first --rerank-top of them; slow on a software adapter: --reranker none leaves it out
   --documents N       only the first N documents
+  --translations FILE queries.jsonl in another language, for +translate
+  --retention         also indexes with exact vectors (f32, not turned) and says how many of their ten nearest documents
+                      each dense pipeline keeps: what quantisation and short prefixes cost before anything is judged
+  --learn             also learns the weights of hybrid-weighted from the judged queries, cross-validated
   --limit N           only the first N judged queries; with --against 50 by default, and others where too few are judged
   --built             measure pkg/ as it is, without building
   --json FILE         where the result goes
@@ -59,6 +71,7 @@ const { values: options } = parseArgs({
     pipelines: text,
     embedder: { type: "string", default: "all-MiniLM-L6-v2" },
     "sparse-encoder": text,
+    "sparse-query": text,
     "late-encoder": text,
     linear: text,
     "token-bits": { type: "string", default: "2" },
@@ -76,6 +89,9 @@ const { values: options } = parseArgs({
     device: text,
     against: text,
     documents: text,
+    translations: text,
+    retention: { type: "boolean", default: false },
+    learn: { type: "boolean", default: false },
     limit: text,
     built: { type: "boolean", default: false },
     json: text,
@@ -118,6 +134,7 @@ function files() {
     corpus: options.corpus ?? join(options.data, "corpus.jsonl"),
     queries: options.queries ?? join(options.data, "queries.jsonl"),
     qrels: join(options.data, "qrels.tsv"),
+    ...(options.translations && { translations: options.translations }),
   };
   for (const [name, file] of Object.entries(found)) {
     if (!existsSync(file)) throw new Error(`${name}: there is no ${file}`);
@@ -144,8 +161,10 @@ function job() {
   }
   const pipelines = options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit);
   const graph = options.vectors === "hnsw";
+  if (pipelines.some((name) => name.includes("+translate")) && !options.translations) throw new Error("+translate needs --translations FILE");
   const learned = pipelines.some((name) => name.startsWith("splade")) ? "splade-tiny" : undefined;
   const sparseEncoder = options["sparse-encoder"] ?? learned;
+  const sparseQuery = oneOf("sparse-query", "model", "tokens");
   const late = pipelines.some((name) => name.includes("colbert"));
   const projected = process.env.NEARFIELD_COLBERT_LINEAR ? "-96" : "";
   const lateEncoder = options["late-encoder"] ?? (late ? `answerai-colbert-small-v1${projected}` : undefined);
@@ -156,6 +175,7 @@ function job() {
       ...(lexical ? {} : { embedder: options.embedder }),
       ...(lexical || options.reranker === "none" ? {} : { reranker: options.reranker }),
       ...(sparseEncoder && { sparseEncoder }),
+      ...(sparseQuery && { sparseQuery }),
       ...(lateEncoder && { lateEncoder }),
       ...(Object.keys(instructions).length > 0 && { instructions }),
       vectors: {
@@ -178,6 +198,9 @@ function job() {
     compact: graph || (!lexical && pipelines.some((name) => name.includes("@"))),
     graph,
     pipelines,
+    retention: options.retention && !lexical,
+    learn: options.learn && !lexical,
+    translate: Boolean(options.translations),
     rerankTop: count("rerank-top"),
     ...(limit && { limit }),
     ...(documents && { documents }),
@@ -210,6 +233,7 @@ async function measure(kind, work, data, args) {
     one("/data/corpus.jsonl", data.corpus),
     one("/data/queries.jsonl", data.queries),
     one("/data/qrels.tsv", data.qrels),
+    ...(data.translations ? [one("/data/translations.jsonl", data.translations)] : []),
     { at: "/eval/", folder: join(root, "tests", "eval") },
     { at: "/bindgen/", folder: bindgen },
     ...DEMO,
@@ -233,6 +257,34 @@ function table(pipelines) {
   const row = (name, cells) => name.padEnd(26) + cells.map((cell) => cell.padStart(12)).join("");
   const rows = Object.entries(pipelines).map(([name, report]) => row(name, columns.map((key) => cell(key, report[key]))));
   return [row("pipeline", columns), ...rows].join("\n");
+}
+
+/** Where the time of each pipeline goes: median milliseconds of the stages that take any. */
+function stages(pipelines) {
+  const shown = ({ stages_ms: stages }) => Object.entries(stages).filter(([, ms]) => ms >= 0.01).map(([stage, ms]) => `${stage} ${ms.toFixed(2)}`);
+  return Object.entries(pipelines).map(([name, report]) => `${name.padEnd(26)}${shown(report).join(", ")}`).join("\n");
+}
+
+/** What the further measurements came to, a line each. */
+function further({ retention = {}, learnt, generator, "graph_recall@10": recall, failed = {} }) {
+  const lines = Object.entries(retention).map(([name, { mean, least }]) => {
+    return `${name} keeps ${(100 * mean).toFixed(2)} % of the ten nearest by exact vectors (least ${(100 * least).toFixed(0)} %)`;
+  });
+  if (learnt) {
+    const { weights, "ndcg@10": best, "equal_ndcg@10": equal, "cross_validated_ndcg@10": expected } = learnt;
+    lines.push(
+      `learnt weights: dense ${weights.dense}, sparse ${weights.sparse}: nDCG@10 ${best.toFixed(4)}, cross-validated ` +
+        `${expected.toFixed(4)}, with equal weights ${equal.toFixed(4)}`,
+    );
+  }
+  if (generator) {
+    const { outputTokens, tokensPerSecond, readTokensPerSecond } = generator;
+    const speed = `reads ${readTokensPerSecond.toFixed(0)} and writes ${tokensPerSecond.toFixed(1)} tokens/s`;
+    lines.push(`the language model wrote ${outputTokens} tokens; it ${speed}`);
+  }
+  if (recall !== undefined) lines.push(`the graph finds ${(100 * recall).toFixed(2)} % of the ten nearest of an exact scan`);
+  for (const [name, message] of Object.entries(failed)) lines.push(`FAILED ${name}: ${message}`);
+  return lines.join("\n");
 }
 
 /** What two devices made of the same, for people. */
@@ -273,35 +325,18 @@ async function main() {
     if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
     return;
   }
-  const { docs, queries, model, build: module, index, pipelines, calibration } = measured;
-  const recall = measured["graph_recall@10"];
-  const result = {
-    ...context,
-    docs,
-    queries,
-    model,
-    index,
-    pipelines,
-    ...(recall !== undefined && { "graph_recall@10": recall }),
-    ...(measured.generator && { generator: measured.generator }),
-    machine: machine(),
-    calibration,
-    module,
-    options: work,
-  };
+  const { docs, queries, model, build: module, index, pipelines, calibration, ...others } = measured;
+  const result = { ...context, docs, queries, model, index, pipelines, ...others, machine: machine(), calibration, module, options: work };
   console.log(
     `\n${result.dataset} in ${kind} (${module}): ${docs} documents, ${queries} judged queries, indexed in ` +
       `${index.seconds.toFixed(1)} s (${index.docs_per_s.toFixed(1)} documents/s, ${Math.round(index.tokens_per_s)} tokens/s)`,
   );
   console.log(table(pipelines));
-  if (measured.generator) {
-    const { outputTokens, tokensPerSecond, readTokensPerSecond } = measured.generator;
-    const speed = `reads ${readTokensPerSecond.toFixed(0)} and writes ${tokensPerSecond.toFixed(1)} tokens/s`;
-    console.log(`the language model wrote ${outputTokens} tokens; it ${speed}`);
-  }
-  if (recall !== undefined) console.log(`the graph finds ${(100 * recall).toFixed(2)} % of the ten nearest of an exact scan`);
+  console.log(`\nmedian milliseconds of stages:\n${stages(pipelines)}\n`);
+  console.log(further(others));
   console.log(`${result.machine}; the bare int8 kernel does ${calibration.toFixed(1)} Gop/s`);
   if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (Object.keys(others.failed ?? {}).length > 0) process.exitCode = 1;
 }
 
 try {

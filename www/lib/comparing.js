@@ -16,6 +16,7 @@ export const PIPELINES = [
   { name: "bm25+prf", about: "words, and those of the first answers" },
   { name: "dense", about: "meaning: one vector a passage" },
   { name: "dense@128", about: "meaning, by the first 128 dimensions" },
+  { name: "dense@128+rescore", about: "the same, and the best of them compared in full" },
   { name: "dense-binary", about: "meaning, by one bit a dimension, the best compared in full" },
   { name: "dense:sentence", about: "meaning of single sentences", needs: "sentences" },
   { name: "dense:document", about: "meaning of whole documents" },
@@ -23,12 +24,16 @@ export const PIPELINES = [
   { name: "colbert", about: "each word of the question beside each of the passage", needs: "tokens" },
   { name: "hybrid-rrf", about: "words and meaning, fused by reciprocal ranks" },
   { name: "hybrid-weighted", about: "words and meaning, fused by scores" },
+  { name: "hybrid-zscore", about: "words and meaning, by how far scores stand out" },
+  { name: "hybrid-rrf+parents", about: "fused, shown with the section that each hit is part of" },
   { name: "two-stage", about: "found by words, ordered by meaning" },
   { name: "joint", about: "words and meaning in one pass, one score" },
   { name: "hybrid-rrf+rerank", about: "fused, then read by the cross-encoder" },
   { name: "hybrid-rrf+colbert", about: "fused, then ordered by late interaction", needs: "tokens" },
   { name: "hybrid-rrf+hyde", about: "fused, also for the answer that a language model imagines", needs: "writer" },
   { name: "hybrid-rrf+queries", about: "fused, also for other wordings by a language model", needs: "writer" },
+  { name: "hybrid-rrf+rewrite", about: "fused, for what a language model makes of the question", needs: "writer" },
+  { name: "hybrid-rrf+decompose", about: "fused, for each question that it consists of, by a language model", needs: "writer" },
   { name: "gold-standard", about: "feedback, fused, then read by the cross-encoder" },
 ];
 
@@ -53,11 +58,11 @@ const RERANK_TOP = 10;
 export async function* compare(collection, query, names, signal, generate) {
   for (const name of names) {
     try {
-      const options = { ...parsePipeline(name, RERANK_TOP, generate), k: SHOWN, signal };
+      const options = { ...parsePipeline(name, { rerankTop: RERANK_TOP, generate }), k: SHOWN, signal };
       // The first search of a kind may load a model or build a table: only the second is timed. What a language model
       // writes takes much longer than that.
-      const { expand } = options;
-      if (!expand || !(expand.hyde || expand.queries)) await collection.search(query, { ...options, k: 1, text: false });
+      const { hyde, queries, rewrite, decompose } = options.expand || {};
+      if (!(hyde || queries || rewrite || decompose)) await collection.search(query, { ...options, k: 1, text: false });
       const { hits, timings } = await collection.search(query, options);
       yield [name, { hits, timings, ms: (timings.total ?? 0) + (timings.generate ?? 0) }];
     } catch (error) {
