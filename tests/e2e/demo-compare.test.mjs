@@ -35,9 +35,17 @@ test("there is nothing to compare in an empty library", async () => {
 });
 
 test("every pipeline answers, with its time and its places", async () => {
+  // The browser's own translator wants a download of its maker's.
+  await page.evaluate(() => {
+    window.asked = [];
+    const availability = async () => "available";
+    window.LanguageDetector = { availability, create: async () => ({ detect: async () => [{ detectedLanguage: "de" }] }) };
+    window.Translator = { availability, create: async (pair) => ({ translate: async (text) => (window.asked.push([pair, text]), "cosine of two vectors") }) };
+  });
   await adding(page, () => page.click("#sample"));
   await page.fill("#query", "how are vectors compared?");
   await page.click("#compare-open");
+  await page.waitForSelector("#compare[open]");
   await compared();
   assert.deepEqual((await columns()).map(({ name }) => name), ["bm25", "dense", "hybrid-rrf"]);
   const offered = page.locator("#compare-choices label:not([hidden]) input");
@@ -51,6 +59,8 @@ test("every pipeline answers, with its time and its places", async () => {
     assert.match(text, /\d (ms|s)/, name);
   }
   assert.match(all[1].text, /in common/);
+  const [pair, text] = (await page.evaluate(() => window.asked))[0];
+  assert.deepEqual([pair, text], [{ sourceLanguage: "de", targetLanguage: "en" }, "how are vectors compared?"]);
 });
 
 test("a hit opens its document, and the choice is kept", async () => {

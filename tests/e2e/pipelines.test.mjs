@@ -86,7 +86,7 @@ test("all names give figures, and those that stand for nothing say why", { timeo
     const { queries, p50_ms, p95_ms, stages_ms, ci95 } = report;
     assert.equal(queries, 2, name);
     for (const metric of ["ndcg@10", "recall@100", "mrr@10", "map"]) assert.ok(report[metric] > 0 && report[metric] <= 1, `${name} ${metric}`);
-    assert.ok(ci95[0] <= ci95[1] && p50_ms > 0 && p50_ms <= p95_ms, name);
+    assert.ok(ci95[0] <= ci95[1] && p50_ms >= 0 && p50_ms <= p95_ms, name);
     assert.ok(stages_ms.fetch >= 0, `${name} ${JSON.stringify(stages_ms)}`);
     if (/rerank|colbert$|gold/.test(name)) assert.ok(stages_ms.rerank >= 0, name);
     if (/rewrite|hyde|queries|decompose/.test(name)) assert.ok(stages_ms.generate >= 0, name);

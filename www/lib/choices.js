@@ -36,6 +36,7 @@ export const possible = (choices) => ({ ...choices, late: choices.late && choice
 /** Options of `open`. @param {Choices} choices */
 export const openOptions = ({ embedder, sparse, sentences, late, tokens }) => ({
   embedder,
+  language: "auto",
   sparseEncoder: sparse ? SPARSE_ENCODER : undefined,
   lateEncoder: tokens ? LATE_ENCODER : undefined,
   chunk: { sentences, late },

@@ -2,11 +2,12 @@
 
 import { parsePipeline } from "../pkg/nearfield.js";
 import { isAborted } from "./errors.js";
+import { translate } from "./translating.js";
 
 /**
  * @typedef {import("../pkg/nearfield.js").Hit} Hit
- * @typedef {{ name: string, about: string, needs?: "sparse" | "sentences" | "tokens" | "writer" }} Pipeline
- * @typedef {{ hits: Hit[], ms: number, timings: Record<string, number> } | { error: unknown }} Outcome
+ * @typedef {{ name: string, about: string, needs?: "sparse" | "sentences" | "tokens" | "writer" | "translator" }} Pipeline
+ * @typedef {{ hits: Hit[], ms: number, timings: Record<string, number>, speed?: number | undefined } | { error: unknown }} Outcome
  */
 
 /** By family, in the order in which they are explained; names as `npm run eval` prints them. @type {Pipeline[]} */
@@ -34,6 +35,7 @@ export const PIPELINES = [
   { name: "hybrid-rrf+queries", about: "fused, also for other wordings by a language model", needs: "writer" },
   { name: "hybrid-rrf+rewrite", about: "fused, for what a language model makes of the question", needs: "writer" },
   { name: "hybrid-rrf+decompose", about: "fused, for each question that it consists of, by a language model", needs: "writer" },
+  { name: "hybrid-rrf+translate", about: "fused, also for the question in English, by the browser's translator", needs: "translator" },
   { name: "gold-standard", about: "feedback, fused, then read by the cross-encoder" },
 ];
 
@@ -52,19 +54,21 @@ const RERANK_TOP = 10;
  * @param {string} query
  * @param {string[]} names
  * @param {AbortSignal} signal
- * @param {import("../pkg/nearfield.js").Generate} generate
+ * @param {import("./writing.js").Writer} generate
  * @returns {AsyncGenerator<[name: string, outcome: Outcome]>}
  */
 export async function* compare(collection, query, names, signal, generate) {
   for (const name of names) {
     try {
-      const options = { ...parsePipeline(name, { rerankTop: RERANK_TOP, generate }), k: SHOWN, signal };
+      const options = { ...parsePipeline(name, { rerankTop: RERANK_TOP, generate, translate }), k: SHOWN, signal };
       // The first search of a kind may load a model or build a table: only the second is timed. What a language model
       // writes takes much longer than that.
       const { hyde, queries, rewrite, decompose } = options.expand || {};
-      if (!(hyde || queries || rewrite || decompose)) await collection.search(query, { ...options, k: 1, text: false });
+      const isWritten = Boolean(hyde || queries || rewrite || decompose);
+      if (!isWritten) await collection.search(query, { ...options, k: 1, text: false });
       const { hits, timings } = await collection.search(query, options);
-      yield [name, { hits, timings, ms: (timings.total ?? 0) + (timings.generate ?? 0) }];
+      const { total = 0, generate: written = 0, translate: translated = 0 } = timings;
+      yield [name, { hits, timings, ms: total + written + translated, speed: isWritten ? generate.speed() : undefined }];
     } catch (error) {
       if (isAborted(error)) return;
       yield [name, { error }];

@@ -5,7 +5,7 @@ import { openOptions } from "./choices.js";
 import { isAborted } from "./errors.js";
 import { startWorker } from "./trusted.js";
 
-export const COLLECTION = "demo";
+export const COLLECTION = "library";
 export const RERANKER = "ms-marco-MiniLM-L-12-v2";
 
 /** @typedef {Awaited<ReturnType<typeof open>>} Collection */

@@ -4,7 +4,8 @@ import { compare, PIPELINES, shared, USUAL } from "../lib/comparing.js";
 import { byId, h } from "../lib/dom.js";
 import { plain } from "../lib/errors.js";
 import { excerpt } from "../lib/excerpt.js";
-import { milliseconds } from "../lib/format.js";
+import { milliseconds, number } from "../lib/format.js";
+import { canTranslate } from "../lib/translating.js";
 import { marked } from "./marked.js";
 
 /** Characters of a passage. */
@@ -12,7 +13,7 @@ const EXCERPT = 110;
 
 /**
  * @param {() => import("../lib/library.js").Collection} collection
- * @param {{ query: () => string, read: (hit: import("../lib/comparing.js").Hit) => void, load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void, choices: () => import("../lib/choices.js").Choices, generate: import("../pkg/nearfield.js").Generate }} actions
+ * @param {{ query: () => string, read: (hit: import("../lib/comparing.js").Hit) => void, load: <T>(key: string, fallback: T) => T, save: (key: string, value: unknown) => void, choices: () => import("../lib/choices.js").Choices, generate: import("../lib/writing.js").Writer }} actions
  */
 export function mountCompare(collection, { query, read, load, save, choices: made, generate }) {
   const dialog = byId("compare", HTMLDialogElement);
@@ -60,18 +61,18 @@ export function mountCompare(collection, { query, read, load, save, choices: mad
     run();
   });
   /** A library has what it was made with; the rest is not offered. */
-  const offer = () => {
+  const offer = (/** @type {boolean} */ translator) => {
     for (const label of choices.querySelectorAll("label")) {
       const needs = /** @type {import("../lib/comparing.js").Pipeline["needs"]} */ (label.dataset.needs);
-      label.hidden = needs !== undefined && !made()[needs];
+      label.hidden = needs !== undefined && !(needs === "translator" ? translator : made()[needs]);
       label.querySelector("input")?.toggleAttribute("disabled", label.hidden);
     }
   };
 
   dialog.addEventListener("close", () => running?.abort());
-  byId("compare-open").addEventListener("click", () => {
+  byId("compare-open").addEventListener("click", async () => {
     field.value = query();
-    offer();
+    offer(await canTranslate());
     dialog.showModal();
     field.focus();
     run();
@@ -97,7 +98,8 @@ function filled(name, outcome, first, read) {
     const { title, advice, code, detail } = plain(outcome.error);
     return [head, h("p", { class: "problem" }, `${title} ${advice} `, h("code", { title: detail }, code))];
   }
-  const { hits, ms } = outcome;
+  const { hits, ms, speed } = outcome;
+  const written = speed && h("span", { class: "muted" }, ` · written at ${number(Math.round(speed))} tokens/s`);
   const common = first && h("span", { class: "muted" }, ` · ${shared(hits, first)} of ${hits.length} in common`);
   const items = hits.map((hit, at) => {
     const place = first?.findIndex(({ id }) => id === hit.id) ?? at;
@@ -106,7 +108,7 @@ function filled(name, outcome, first, read) {
     const title = h("button", { type: "button", class: "link", onclick: () => read(hit) }, hit.title || hit.id);
     return h("li", {}, title, " ", first && moved(place, at), passage);
   });
-  return [head, h("p", {}, h("strong", {}, milliseconds(ms)), common), h("ol", {}, ...items)];
+  return [head, h("p", {}, h("strong", {}, milliseconds(ms)), written, common), h("ol", {}, ...items)];
 }
 
 /** Where the hit stands in the first column. @param {number} place @param {number} at both from 0 */

@@ -76,8 +76,15 @@ export function mountLibrary(state, { remove, read, removeAll, persist }) {
   });
 }
 
+/** What the first dimensions of vectors are good for. */
+const PREFIXES = {
+  matryoshka: "the first say most, as the model was trained",
+  pca: "turned, so that the first say most",
+  prefix: "as the model gives them",
+};
+
 /** @param {import("../pkg/nearfield.js").Stats} stats @returns {[string, string][]} */
-function figures({ documents, chunks, bytes: size, storage, persisted, build, workers, embedder, wasmMemory }) {
+function figures({ documents, chunks, bytes: size, storage, persisted, build, workers, embedder, prefixes, wasmMemory }) {
   const kept =
     storage === "memory" ? "in memory only: gone when the page closes" : persisted ? "IndexedDB, kept" : "IndexedDB";
   return [
@@ -85,6 +92,7 @@ function figures({ documents, chunks, bytes: size, storage, persisted, build, wo
     ["On disk", bytes(size)],
     ["Stored in", kept],
     ["Model", embedder ? `${embedder.name}, ${embedder.dims} dimensions` : "none, words only"],
+    ...(prefixes ? [/** @type {[string, string]} */ (["Dimensions", PREFIXES[prefixes]])] : []),
     ["Runs on", `WebAssembly, ${build}, ${count(Math.max(1, workers.max), "worker")}`],
     ["Memory", bytes(wasmMemory)],
   ];
