@@ -44,14 +44,14 @@ async function reranked(devices, run, { job, documents, texts, worker, onProgres
   const correlations = { spearman: [], kendall: [] };
   let furthest = 0;
   for (const [id, text] of texts) {
-    const ids = run[id].slice(0, job.rerankTop);
+    const ids = run[id].slice(0, job.rerankTop ?? K);
     const [a, b] = [await scores(devices[0], text, ids), await scores(devices[1], text, ids)];
     correlations.spearman.push(spearman(a, b));
     correlations.kendall.push(kendall(a, b));
     furthest = Math.max(furthest, ...a.map((score, i) => Math.abs(score - b[i])));
     onProgress({ phase: "reranking on both", done: correlations.kendall.length, total: texts.size });
   }
-  return { hits: Math.min(K, job.rerankTop), spearman: summary(correlations.spearman), kendall: summary(correlations.kendall), largest_difference: furthest };
+  return { hits: Math.min(K, job.rerankTop ?? K), spearman: summary(correlations.spearman), kendall: summary(correlations.kendall), largest_difference: furthest };
 }
 
 /** Runs `job` on `job.open.device` and on `job.against`. */

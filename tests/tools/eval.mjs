@@ -76,7 +76,7 @@ const { values: options } = parseArgs({
     linear: text,
     "token-bits": { type: "string", default: "2" },
     reranker: { type: "string", default: "ms-marco-MiniLM-L-12-v2" },
-    "rerank-top": { type: "string", default: "50" },
+    "rerank-top": text,
     storage: { type: "string", default: "int8" },
     rotation: { type: "string", default: "auto" },
     vectors: { type: "string", default: "auto" },
