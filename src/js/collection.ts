@@ -144,7 +144,7 @@ export class Collection {
     const translation = wanted.translate && (await translated(text, wanted.translate, signal));
     const asked = translation?.query ?? text;
     const expansion = await expanded(asked, wanted, signal);
-    const request = { query: asked, options: forEngine(wanted, expansion, translation) };
+    const request = { query: asked, sparseQuery: wanted.sparseQuery, options: forEngine(wanted, expansion, translation) };
     const result = await this.#client.call("search", [request], { signal, onProgress });
     return withGeneration(result, expansion, translation);
   }
@@ -170,7 +170,7 @@ export class Collection {
     for (const [index, { stage, options: one }] of stages.entries()) {
       if (one.translate) translation ??= await translated(text, one.translate, signal);
       expansion ??= await expanded(asked, one, signal);
-      const request = { query: asked, options: forEngine(one, expansion, translation), session };
+      const request = { query: asked, sparseQuery: one.sparseQuery, options: forEngine(one, expansion, translation), session };
       const result = await this.#client.call("search", [request], { signal, onProgress });
       yield { ...withGeneration(result, expansion, translation), stage, final: index === stages.length - 1 };
     }
@@ -306,12 +306,12 @@ function withGeneration(
 }
 
 function forEngine(
-  { rerank, context, expand, translate, ...options }: SearchOptions,
+  { rerank, context, expand, translate, sparseQuery: _, ...options }: SearchOptions,
   expansion: Expansion | undefined,
   translation: Translation | undefined,
 ): object {
   const others = translate && translation ? translation.others : [];
-  const { ms: _, ...written } = (expand && expansion) || { ms: 0, queries: [], passages: [] };
+  const { ms: __, ...written } = (expand && expansion) || { ms: 0, queries: [], passages: [] };
   const plan = { ...written, queries: [...new Set([...written.queries, ...others])] };
   return withoutUndefined({
     ...options,

@@ -9,11 +9,13 @@ const BASES: Record<string, SearchOptions> = {
   dense: { mode: "dense" },
   "dense-binary": { mode: "dense", binary: true },
   splade: { mode: "splade" },
+  "splade-doc": { mode: "splade", sparseQuery: "tokens" },
   "two-stage": { mode: "two-stage" },
   joint: { mode: "joint" },
   colbert: { mode: "colbert" },
   "hybrid-rrf": { mode: "hybrid", fusion: { method: "rrf" } },
   "hybrid-weighted": { mode: "hybrid", fusion: { method: "weighted" } },
+  "hybrid-splade": { mode: "hybrid", sparse: "splade", fusion: { method: "rrf" } },
   "hybrid-zscore": { mode: "hybrid", fusion: { method: "weighted", normalize: "zscore" } },
   "gold-standard": { preset: "gold-standard", group: true },
 };
@@ -35,8 +37,9 @@ export interface PipelineOptions {
 
 /**
  * Search options of a named pipeline. Bases: `bm25`, `tfidf`, `dense`, `dense-binary` (bits first, the best compared in
- * full), `splade`, `two-stage`, `joint`, `colbert`, `hybrid-rrf`, `hybrid-weighted`, `hybrid-zscore`, and
- * `gold-standard`, the preset of that name. Endings, in this order:
+ * full), `splade`, `splade-doc` (inference-free: no model reads the query), `two-stage`, `joint`, `colbert`,
+ * `hybrid-rrf`, `hybrid-weighted`, `hybrid-zscore`, `hybrid-splade` (by reciprocal ranks), and `gold-standard`, the preset
+ * of that name. Endings, in this order:
  *
  * - `:sentence`, `:chunk`, `:document`: vectors of that level alone; after dense and hybrid ones.
  * - `@256`: the first 256 dimensions; after all that compare vectors. `+rescore` compares the best in full (two passes).

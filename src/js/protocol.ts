@@ -52,6 +52,8 @@ export interface Setup extends Runtime {
 export interface SearchRequest {
   query: string;
   options: object;
+  /** In place of that of {@link Setup}. */
+  sparseQuery?: SparseQuery | undefined;
   session?: number | undefined;
 }
 

@@ -137,6 +137,7 @@ export const checkSearch = isShape({
   group: isBoolean,
   mode: isOneOf("hybrid", "sparse", "dense", "splade", "two-stage", "joint", "colbert"),
   sparse: isOneOf("bm25", "tfidf", "splade"),
+  sparseQuery: isOneOf("model", "tokens"),
   bm25: isShape({ k1: weight, b: weight, title: weight, body: weight }),
   fusion: isShape({
     method: isOneOf("rrf", "weighted"),

@@ -114,6 +114,8 @@ export interface SearchOptions extends ProgressOptions {
   mode?: "hybrid" | "sparse" | "dense" | "splade" | "two-stage" | "joint" | "colbert" | undefined;
   /** What the sparse leg of any mode scores by: words, or the weighted terms of the `sparseEncoder`. Default "bm25". */
   sparse?: "bm25" | "tfidf" | "splade" | undefined;
+  /** Where the weights of a query's terms come from, in place of `sparseQuery` of `open`: "tokens" runs no model. */
+  sparseQuery?: "model" | "tokens" | undefined;
   /** Defaults: k1 1.2, b 0.75, title 1, body 1. */
   bm25?: { k1?: number | undefined; b?: number | undefined; title?: number | undefined; body?: number | undefined } | undefined;
   fusion?:

@@ -13,7 +13,7 @@ import type { CallContext, Peer } from "./rpc.js";
 import { reading } from "./setup.js";
 import { Tabs, type News } from "./tabs.js";
 import type { Document, Instructions, ListOptions, Meta, ProgressEvent, Stats } from "./types.js";
-import type { EngineHooks, EngineProgress, Role, Wasm, WasmEngine } from "./wasm.js";
+import type { EngineHooks, EngineProgress, Role, SparseQuery, Wasm, WasmEngine } from "./wasm.js";
 import { alone, PATIENCE, Writer, type Turn } from "./writer.js";
 
 /**
@@ -32,6 +32,7 @@ interface Running {
   tokens: number;
   committed: number;
   memo: Map<string, number> | undefined;
+  sparseQuery: SparseQuery | undefined;
   /** Of its progress. */
   last?: EngineProgress;
   /** The model that it works with. */
@@ -62,6 +63,7 @@ const OWN_BATCH = 256;
 interface Manner {
   turn?: Turn | undefined;
   memo?: Running["memo"];
+  sparseQuery?: Running["sparseQuery"];
   model?: Model | undefined;
 }
 
@@ -224,13 +226,14 @@ export class Session {
     return file;
   }
 
-  search(context: CallContext, { query, options, session }: SearchRequest) {
-    if (session === undefined) return this.#read(context, (call) => this.#find(context, call, query, options));
+  search(context: CallContext, { query, options, sparseQuery, session }: SearchRequest) {
+    const find = (call: number) => this.#find(context, call, query, options);
+    if (session === undefined) return this.#read(context, find, { sparseQuery });
     if (this.#memo?.session !== session || this.#memo.query !== query) {
       this.#memo = { session, query, scores: new Map() };
     }
     const { scores } = this.#memo;
-    return this.#read(context, (call) => this.#find(context, call, query, options), scores);
+    return this.#read(context, find, { memo: scores, sparseQuery });
   }
 
   /** What it waits for is read first, and not in haste. */
@@ -284,7 +287,7 @@ export class Session {
     return { info: { name: info.name, digest: info.digest }, dims: info.dims };
   }
 
-  #read<T>(context: CallContext, work: (call: number) => Promise<T>, memo?: Map<string, number>): Promise<T> {
+  #read<T>(context: CallContext, work: (call: number) => Promise<T>, manner: Manner = {}): Promise<T> {
     const freshly = async (call: number) => {
       if (this.#stale || this.#overdue()) {
         this.#stale = false;
@@ -292,7 +295,7 @@ export class Session {
       }
       return work(call);
     };
-    return this.#track(context, freshly, { memo });
+    return this.#track(context, freshly, manner);
   }
 
   /** Whether it is time to look if another collection was published in place of this one. */
@@ -339,12 +342,12 @@ export class Session {
   async #track<T>(
     context: CallContext,
     work: (call: number) => Promise<T>,
-    { turn, memo, model = this.#model }: Manner = {},
+    { turn, memo, sparseQuery, model = this.#model }: Manner = {},
   ): Promise<T> {
     if (this.#destroyed) throw new NearfieldError("NotFound", `the collection "${this.#setup.name}" was destroyed`);
     const started = performance.now();
     const { tokens } = this.#compute;
-    this.#calls.set(context.id, { context, turn, memo, model, started, tokens, committed: 0 });
+    this.#calls.set(context.id, { context, turn, memo, sparseQuery, model, started, tokens, committed: 0 });
     try {
       return await work(context.id);
     } finally {
@@ -428,9 +431,9 @@ export class Session {
     return rows;
   }
 
-  #weigh({ context: { signal, progress } }: Running, texts: string[], role: Role): Promise<Float32Array> {
+  #weigh({ context: { signal, progress }, sparseQuery = this.#setup.sparseQuery }: Running, texts: string[], role: Role): Promise<Float32Array> {
     if (!this.#sparse) throw new NearfieldError("Internal", "weighted terms without a sparse encoder");
-    return this.#compute.weigh(this.#sparse, texts, role, this.#setup.sparseQuery, signal, progress);
+    return this.#compute.weigh(this.#sparse, texts, role, sparseQuery, signal, progress);
   }
 
   #encodeTokens({ context: { signal, progress } }: Running, texts: string[], role: Role): Promise<Float32Array> {

@@ -11,8 +11,8 @@ const MODELS = {
   reranker: "ms-marco-MiniLM-L-12-v2",
 };
 
-const WORDS = ["bm25", "tfidf", "splade"];
-const LEG = ["dense", "dense-binary", "hybrid-rrf", "hybrid-weighted", "hybrid-zscore", "gold-standard"];
+const WORDS = ["bm25", "tfidf", "splade", "splade-doc"];
+const LEG = ["dense", "dense-binary", "hybrid-rrf", "hybrid-weighted", "hybrid-zscore", "hybrid-splade", "gold-standard"];
 const VECTORS = [...LEG, "two-stage", "joint"];
 const ALL = [...WORDS, ...VECTORS, "colbert"];
 

@@ -12,6 +12,8 @@ check("dense", { mode: "dense" });
 check("dense-binary", { mode: "dense", binary: true });
 check("dense@256", { mode: "dense", dims: 256 });
 check("splade", { mode: "splade" });
+check("splade-doc", { mode: "splade", sparseQuery: "tokens" });
+check("hybrid-splade@64", { mode: "hybrid", sparse: "splade", fusion: { method: "rrf" }, dims: 64 });
 check("two-stage+rerank", { mode: "two-stage", rerank: { top: 50 } });
 check("joint@128", { mode: "joint", dims: 128 });
 check("colbert", { mode: "colbert" });

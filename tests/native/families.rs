@@ -4,16 +4,17 @@
 
 use nearfield::model::config::{Activation, DenseHead, ModelCard, ModelKind, Pooling};
 use nearfield::model::float_weights::FloatWeights;
-use nearfield::model::neural::NeuralModel;
+use nearfield::model::neural::{NeuralModel, Tokens};
 use nearfield::model::reading::Reading;
 use nearfield::model::reference;
 use nearfield::model::stream::{Finished, WeightStream};
 use nearfield::model::tokenizer::Tokenizer;
-use nearfield::model::{Embedder, Role, Spanned};
+use nearfield::model::{Embedder, Reranker, Role, Spanned};
 use nearfield::pace::Unpaced;
 use nearfield::{ErrorKind, Result};
 use pollster::block_on;
-use safetensors::SafeTensors;
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +29,34 @@ struct Fixture {
     config: Value,
     texts: Vec<String>,
     families: Vec<Family>,
+    cross_encoder: CrossEncoder,
+}
+
+/// The same encoder with a classifier of one output, and the logits of pairs.
+#[derive(Deserialize)]
+struct CrossEncoder {
+    config: Value,
+    classifier: BTreeMap<String, Vec<f32>>,
+    pairs: Vec<(String, String)>,
+    logits: Vec<f32>,
+}
+
+impl CrossEncoder {
+    /// The weights as they would be published: one file, with the encoder below "bert.".
+    fn file(&self) -> Vec<u8> {
+        let encoder = file("model.safetensors");
+        let encoder = SafeTensors::deserialize(&encoder).unwrap();
+        let halves = |numbers: &[f32]| -> Vec<u8> {
+            numbers.iter().flat_map(|x| half::f16::from_f32(*x).to_le_bytes()).collect()
+        };
+        let (weight, bias) = (halves(&self.classifier["weight"]), halves(&self.classifier["bias"]));
+        let view = |shape: Vec<usize>, data| TensorView::new(Dtype::F16, shape, data).unwrap();
+        let mut tensors: Vec<(String, TensorView)> =
+            encoder.tensors().into_iter().map(|(name, tensor)| (format!("bert.{name}"), tensor)).collect();
+        tensors.push(("classifier.weight".into(), view(vec![1, weight.len() / 2], &weight)));
+        tensors.push(("classifier.bias".into(), view(vec![1], &bias)));
+        safetensors::serialize(tensors, None).unwrap()
+    }
 }
 
 #[derive(Deserialize)]
@@ -173,6 +202,38 @@ fn the_quantised_file_holds_the_dense_head_and_loads_alone() {
         let second = stream.finish().unwrap();
         assert_eq!((second.digest, second.weights), (first.digest, first.weights), "{}", family.name);
     }
+}
+
+#[test]
+fn a_cross_encoder_scores_as_in_the_python_library() {
+    let fixture = fixture();
+    let cross = &fixture.cross_encoder;
+    let card = ModelCard::read("cross", &cross.config.to_string(), &BTreeMap::new()).unwrap();
+    assert_eq!(card.kind, ModelKind::CrossEncoder);
+    let mut stream = WeightStream::new(&card);
+    stream.push(&cross.file()).unwrap();
+    let Finished { weights, digest } = stream.finish().unwrap();
+    let tokenizer = Tokenizer::from_json(&file("tokenizer.json")).unwrap();
+    let model = NeuralModel::new(ModelCard { digest, ..card }, tokenizer, weights).unwrap();
+    let mut published = HashMap::new();
+    for (name, tensor) in SafeTensors::deserialize(&cross.file()).unwrap().iter() {
+        let numbers = tensor.data().chunks_exact(2).map(|b| half::f16::from_le_bytes([b[0], b[1]]).to_f32()).collect();
+        published.insert(name.trim_start_matches("bert.").to_owned(), numbers);
+    }
+    let published = Published(published);
+    let spread = cross.logits.iter().fold(0f32, |most, logit| most.max((logit - cross.logits[0]).abs()));
+    assert!(spread > 0.1, "pairs that differ: {:?}", cross.logits);
+    let mut furthest = 0f32;
+    for ((query, passage), expected) in cross.pairs.iter().zip(&cross.logits) {
+        let Tokens { ids, types } = model.pair_tokens(query, passage).unwrap();
+        let states = reference::hidden_states(&model.card().bert, &published, &ids, &types).unwrap();
+        let exact = reference::logit(&published, &states).unwrap();
+        assert!((exact - expected).abs() < 1e-4, "{query} / {passage}: {exact}, not {expected}");
+        let ours = block_on(model.score(query, std::slice::from_ref(passage), &Unpaced)).unwrap()[0];
+        furthest = furthest.max((ours - expected).abs());
+    }
+    println!("furthest int8 logit from the Python library: {furthest:.4}, of a spread of {spread:.3}");
+    assert!(furthest < 0.05 * spread, "{furthest} of {spread}");
 }
 
 #[test]

@@ -16,8 +16,9 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
 
   --data DIR          corpus.jsonl {_id, title, text}, queries.jsonl {_id, text}, qrels.tsv with a header line
   --corpus FILE       another corpus, --queries FILE other queries: for search across languages
-  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense-binary, splade, two-stage, joint, colbert, hybrid-rrf,
-                      hybrid-weighted, hybrid-zscore, gold-standard. After them may come, in this order:
+  --pipelines LIST    comma-separated: bm25, tfidf, dense, dense-binary, splade, splade-doc (no model reads the
+                      query), two-stage, joint, colbert, hybrid-rrf, hybrid-weighted, hybrid-zscore,
+                      hybrid-splade, gold-standard. After them may come, in this order:
                       :sentence, :chunk or :document   vectors of that level alone (dense and hybrid ones)
                       @<dims>      the first dimensions (all that compare vectors); +rescore: the best then in full
                       +prf         feedback (not colbert)
@@ -162,7 +163,7 @@ function job() {
   const pipelines = options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit);
   const graph = options.vectors === "hnsw";
   if (pipelines.some((name) => name.includes("+translate")) && !options.translations) throw new Error("+translate needs --translations FILE");
-  const learned = pipelines.some((name) => name.startsWith("splade")) ? "splade-tiny" : undefined;
+  const learned = pipelines.some((name) => name.includes("splade")) ? "splade-tiny" : undefined;
   const sparseEncoder = options["sparse-encoder"] ?? learned;
   const sparseQuery = oneOf("sparse-query", "model", "tokens");
   const late = pipelines.some((name) => name.includes("colbert"));

@@ -1,6 +1,6 @@
-//! Fusions of what words and vectors find, metrics of rankings, and statistics of metrics.
+//! Fusions of what words and vectors find and other scores of both, metrics of rankings, and statistics of metrics.
 
-use super::{close, read, Collection, Scores};
+use super::{by_document, close, read, Collection, Scores};
 use nearfield::engine::VectorSettings;
 use nearfield::eval::{bootstrap_interval, evaluate, paired_p_value, QueryMetrics};
 use nearfield::index::Storage;
@@ -28,6 +28,23 @@ fn fusions_are_those_of_ranx() {
         let fusion = json!({ "method": "weighted", "normalize": normalize, "weights": weights });
         collection.check(json!({ "fusion": fusion }), &expected, close);
     }
+}
+
+/// Two stages against the cosines of scikit-learn of what bm25s finds; joint scores against their formula in numpy, of the
+/// same two.
+#[test]
+fn words_and_vectors_together() {
+    let collection = Collection::of_texts(VectorSettings { storage: Storage::F32, ..VectorSettings::default() });
+    collection.check(json!({ "mode": "two-stage" }), &read::<Vec<Scores>>("two-stage"), close);
+    let Joint { weights: [sparse, dense], scores } = read("joint");
+    let fusion = json!({ "weights": { "sparse": sparse, "dense": dense } });
+    collection.check(json!({ "mode": "joint", "fusion": fusion }), &by_document(&scores), close);
+}
+
+#[derive(Deserialize)]
+struct Joint {
+    weights: [f32; 2],
+    scores: Vec<Vec<f64>>,
 }
 
 #[derive(Deserialize)]

@@ -97,3 +97,20 @@ fn rm3_is_that_of_anserini() {
         assert!(terms.iter().all(|(term, w)| (found[term] - w).abs() < CLOSE), "{query}: {found:?}, not {terms:?}");
     }
 }
+
+/// The same of weighted terms, in Python: what the model says of an answer is its language model.
+#[test]
+fn rm3_of_weighted_terms_likewise() {
+    let Rm3 { options, .. } = read("rm3");
+    let expected: Vec<BTreeMap<String, f64>> = read("rm3 of weights");
+    let collection = texts();
+    assert_eq!(expected.len(), collection.queries.len());
+    for (query, terms) in collection.queries.iter().zip(expected) {
+        let options = json!({ "mode": "splade", "explain": true, "expand": { "feedback": options } });
+        let found = collection.search(&query.text, &options).expansion.unwrap();
+        let found: BTreeMap<String, f64> = found.terms.into_iter().map(|(term, w)| (term, f64::from(w))).collect();
+        let asked = &query.text;
+        assert!(found.keys().eq(terms.keys()), "{asked}: {found:?}, not {terms:?}");
+        assert!(terms.iter().all(|(term, w)| (found[term] - w).abs() < CLOSE), "{asked}: {found:?}, not {terms:?}");
+    }
+}
