@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::rc::Rc;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
     generation: u64,
     manifest: Option<Vec<u8>>,
@@ -41,6 +41,11 @@ impl MemoryStore {
     /// Another handle on the same collection, open even if this one is closed.
     pub fn handle(&self) -> MemoryStore {
         MemoryStore { state: Rc::clone(&self.state), closed: Cell::new(false) }
+    }
+
+    /// A collection of its own with the same content.
+    pub fn copied(&self) -> MemoryStore {
+        MemoryStore { state: Rc::new(RefCell::clone(&self.state)), closed: Cell::new(false) }
     }
 
     fn open(&self) -> Result<&RefCell<State>> {
