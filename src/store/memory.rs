@@ -1,6 +1,6 @@
 //! The store of private windows and tests: nothing outlives the process. Clones are handles on one collection.
 
-use super::{closed, conflict, lost, missing, names, Commit, Named, Store};
+use super::{closed, lost, missing, names, Commit, Named, Store};
 use crate::error::{Error, Result};
 use crate::pace::LocalFuture;
 use std::cell::{Cell, RefCell};
@@ -10,7 +10,6 @@ use std::rc::Rc;
 
 #[derive(Clone, Default)]
 struct State {
-    generation: u64,
     manifest: Option<Vec<u8>>,
     blobs: BTreeMap<String, Vec<u8>>,
     /// Those of them that no commit has named yet.
@@ -80,9 +79,7 @@ impl MemoryStore {
     fn apply(&self, commit: Commit) -> Result<()> {
         commit.check()?;
         let mut state = self.open()?.borrow_mut();
-        if state.generation != commit.expected {
-            return Err(conflict(commit.expected, state.generation));
-        }
+        commit.check_current(state.manifest.as_deref())?;
         state.check_free(&commit.put)?;
         let size = |name: &String| state.blobs.get(name).map(|bytes| bytes.len() as u64);
         if let Some((name, _)) = commit.staged.iter().find(|(name, bytes)| size(name) != Some(*bytes)) {
@@ -94,7 +91,6 @@ impl MemoryStore {
         }
         state.blobs.extend(commit.put);
         commit.delete.iter().for_each(|name| drop(state.blobs.remove(name)));
-        state.generation = commit.generation;
         state.manifest = Some(commit.manifest);
         Ok(())
     }

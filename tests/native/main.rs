@@ -31,6 +31,7 @@ mod opening;
 mod operations;
 mod parity;
 mod remote;
+mod replaced;
 mod rotation;
 mod sparse_model;
 mod splade;
