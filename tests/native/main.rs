@@ -30,6 +30,7 @@ mod onnx;
 mod opening;
 mod operations;
 mod parity;
+mod pending;
 mod remote;
 mod replaced;
 mod rotation;
