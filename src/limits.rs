@@ -57,6 +57,13 @@ pub const FRAME_SECTIONS: usize = 256;
 /// Longest name of a blob, in UTF-8 bytes: escaped threefold it is still a file name everywhere.
 pub const BLOB_NAME_BYTES: usize = 80;
 
+/// Upper layers of a graph: each has less than a third of the nodes of the one below.
+pub const GRAPH_LAYERS: usize = 32;
+
+/// Languages of the documents of one segment: more than have an analyser, so that regions may be told apart, and
+/// their numbers are of one byte.
+pub const SEGMENT_LANGUAGES: usize = 255;
+
 /// Documents of a collection, deleted ones included until they are merged away. A manifest that declares more is
 /// refused before a bit is set aside for each.
 pub const COLLECTION_DOCS: u32 = 1 << 24;
@@ -108,6 +115,9 @@ pub const GGUF_SETTINGS: usize = 1 << 12;
 
 /// Header of a GGUF file: the vocabulary stands in it, in the largest ones some 12 MB.
 pub const GGUF_HEADER_BYTES: usize = 32 << 20;
+
+/// Context in tokens that a GGUF file may declare; of it no more than [`GENERATION_TOKENS`] are used.
+pub const GGUF_CONTEXT: usize = 1 << 20;
 
 /// Tokens that a language model may read and write in one go: memory for attention grows with them.
 pub const GENERATION_TOKENS: usize = 4096;

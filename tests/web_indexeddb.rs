@@ -185,7 +185,7 @@ fn commit(expected: u64, put: &[&str]) -> Commit {
     let generation = expected + 1;
     let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
     let put = put.iter().map(|name| (name.to_string(), name.as_bytes().to_vec())).collect();
-    Commit { expected, generation, manifest, put, staged: vec![], delete: vec![] }
+    Commit { expected, upon: None, generation, manifest, put, staged: vec![], delete: vec![] }
 }
 
 #[wasm_bindgen_test]

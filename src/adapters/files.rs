@@ -13,10 +13,9 @@
 //!
 //! [`Manifest::orphans`]: crate::store::Manifest::orphans
 
-use crate::codec::Frame;
 use crate::error::{Error, ErrorKind, Result};
 use crate::pace::LocalFuture;
-use crate::store::{closed, conflict, lost, missing, names, Commit, Named, Store};
+use crate::store::{closed, lost, missing, names, Commit, Named, Store};
 use std::cell::Cell;
 use std::fs::{self, File, TryLockError};
 use std::future::ready;
@@ -129,10 +128,7 @@ impl FileStore {
         let blobs = self.path("blobs");
         fs::create_dir_all(&blobs).map_err(|error| failed("creating", &blobs, error))?;
         let _lock = self.lock()?;
-        let found = self.current()?.map_or(Ok(0), |manifest| Frame::identity(&manifest).map(|identity| identity.1))?;
-        if found != commit.expected {
-            return Err(conflict(commit.expected, found));
-        }
+        commit.check_current(self.current()?.as_deref())?;
         if let Some((name, _)) = commit.staged.iter().find(|(name, bytes)| self.size(name) != Some(*bytes)) {
             return Err(lost(name));
         }
@@ -333,7 +329,7 @@ fn unescape(file: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::FrameWriter;
+    use crate::codec::{Frame, FrameWriter};
     use pollster::block_on;
     use proptest::prelude::*;
 
@@ -359,7 +355,7 @@ mod tests {
         let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
         let put = put.iter().map(|name| (name.to_string(), format!("{name} of {generation}").into_bytes())).collect();
         let delete = delete.iter().map(|name| name.to_string()).collect();
-        Commit { expected, generation, manifest, put, staged: vec![], delete }
+        Commit { expected, upon: None, generation, manifest, put, staged: vec![], delete }
     }
 
     fn generation(store: &FileStore) -> u64 {

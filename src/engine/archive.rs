@@ -89,7 +89,8 @@ pub struct Importer {
     missing: BTreeMap<String, Blob>,
     batch: Vec<Named>,
     staged: Vec<(String, u64)>,
-    generation: u64,
+    /// Generation and fingerprint of the empty collection that is there.
+    current: (u64, Option<u32>),
 }
 
 impl Importer {
@@ -115,7 +116,7 @@ impl Importer {
             missing: BTreeMap::new(),
             batch: Vec::new(),
             staged: Vec::new(),
-            generation: current.map_or(0, |manifest| manifest.generation),
+            current: current.map_or((0, None), |manifest| (manifest.generation, manifest.origin.0)),
         })
     }
 
@@ -141,13 +142,14 @@ impl Importer {
         let Some(mut manifest) = manifest else {
             return Err(Error::corrupt("the archive was cut short"));
         };
-        manifest.generation = self.generation + 1;
+        let (expected, upon) = self.current;
+        manifest.generation = expected + 1;
         let documents = manifest.segments.iter().map(|entry| entry.live_docs() as usize).sum();
         self.stage().await?;
-        let (expected, generation) = (self.generation, manifest.generation);
+        let generation = manifest.generation;
         let (put, staged, delete) = (Vec::new(), std::mem::take(&mut self.staged), Vec::new());
         let manifest = manifest.encode()?;
-        self.store.commit(Commit { expected, generation, manifest, put, staged, delete }).await?;
+        self.store.commit(Commit { expected, upon, generation, manifest, put, staged, delete }).await?;
         self.store.close();
         Ok(documents)
     }

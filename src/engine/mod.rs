@@ -180,7 +180,7 @@ impl Engine {
         let manifest = Manifest::decode(&bytes)?;
         let current = self.snapshot().manifest.clone();
         let newer = match self.access {
-            Access::ReadWrite => manifest.generation != current.generation,
+            Access::ReadWrite => !manifest.is_same_commit(&current),
             // Another deployment counts its generations anew.
             Access::Remote => manifest.segments != current.segments || manifest.embedder != current.embedder,
         };

@@ -73,7 +73,7 @@ impl Engine {
         Ok(Reembedding::Going)
     }
 
-    fn vector_config(&self, embedder: &EmbedderInfo) -> Result<VectorConfig> {
+    pub(super) fn vector_config(&self, embedder: &EmbedderInfo) -> Result<VectorConfig> {
         let config = self.segment_config(Some(embedder)).vectors;
         config.ok_or_else(|| Error::internal("a model without a form of vectors"))
     }

@@ -8,6 +8,7 @@ use super::verify::{Inspected, Verification};
 use super::Engine;
 use crate::error::Result;
 use crate::index::{BlobKind, SegmentBuilder};
+use crate::model::EmbedderInfo;
 use crate::store::{Manifest, SegmentEntry};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -65,6 +66,9 @@ impl Engine {
             manifest.shared.remove(&kind);
             if kind == BlobKind::Rotation {
                 repair.without_vectors += drop_vectors(&mut manifest);
+                // Those that were being prepared to join them were in the same axes.
+                let present = manifest.embedder.as_ref().map(|stored| stored.digest.clone());
+                repair.drop_pending(&mut manifest, |_, model| present.as_ref() == Some(model), &why);
             }
             if kind == BlobKind::Centroids {
                 let dropped = drop_codes(&mut manifest);
@@ -72,40 +76,20 @@ impl Engine {
             }
             repair.actions.push(format!("the {} blob was dropped: {why}", kind.name()));
         }
-        if self.drop_pending(&mut manifest).await? {
-            repair.actions.push("the vectors of another model that were being prepared begin anew".to_owned());
+        let kept: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
+        repair.drop_pending(&mut manifest, |id, _| !kept.contains(&id), "the segment is not there any more");
+        for (lost, why) in self.pending_lost(&manifest, &mut Verification::default()).await? {
+            repair.drop_pending(&mut manifest, |id, _| id == lost, &why);
         }
         if !repair.actions.is_empty() {
             self.commit(&snapshot, manifest, put, None).await?;
         }
         Ok(repair)
     }
-
-    /// Whether the parts of a change to another model are damaged; then they go.
-    async fn drop_pending(&self, manifest: &mut Manifest) -> Result<bool> {
-        let mut damaged = false;
-        for (name, blob) in manifest.pending.iter().flat_map(|pending| pending.all_blobs()) {
-            damaged |= match self.blob(&name, &blob).await.and_then(|bytes| super::verify::frame_is_whole(&bytes)) {
-                Ok(()) => false,
-                Err(error) => super::verify::damage(error).map(|_| true)?,
-            };
-        }
-        let gone = manifest
-            .pending
-            .as_ref()
-            .is_some_and(|pending| pending.segments.iter().any(|(id, _)| manifest.segment(*id).is_none()));
-        if damaged || gone {
-            manifest.pending = None;
-        }
-        Ok(damaged)
-    }
 }
 
 /// Vectors in axes that nobody knows any more are worth nothing. Returns how many went.
 fn drop_vectors(manifest: &mut Manifest) -> u64 {
-    let embedder = manifest.embedder.as_ref();
-    // Those that were being prepared to join them were in the same axes.
-    manifest.pending.take_if(|pending| embedder.is_some_and(|stored| stored.digest == pending.embedder.digest));
     let mut dropped = 0;
     for entry in manifest.segments.iter_mut().filter(|entry| entry.vectors.is_some()) {
         (entry.vectors, entry.graph) = (None, None);
@@ -137,6 +121,19 @@ impl Repair {
             kept.graph = None;
             self.actions.push(format!("segment {}: its graph was dropped and will be built again: {why}", entry.id));
         }
+    }
+
+    /// Takes vectors of another model that were being prepared out of the manifest, of the segments that are asked for by
+    /// id and the model's digest. The rest of them stay, and these are made again.
+    fn drop_pending(&mut self, manifest: &mut Manifest, is_lost: impl Fn(u64, &String) -> bool, why: &str) {
+        let Some(pending) = &mut manifest.pending else { return };
+        let EmbedderInfo { name, digest, .. } = &pending.embedder;
+        for (id, parts) in pending.segments.extract_if(.., |(id, _)| is_lost(*id, digest)) {
+            let rows: u32 = parts.iter().map(|part| part.rows).sum();
+            self.actions
+                .push(format!("segment {id}: {rows} vectors prepared for the model {name:?} were dropped: {why}"));
+        }
+        manifest.pending.take_if(|pending| pending.segments.is_empty());
     }
 
     /// Of a document that is there twice, the one in the later segment stays.

@@ -7,7 +7,7 @@ use super::services::Services;
 use super::Engine;
 use crate::codec::Frame;
 use crate::error::{Error, Result};
-use crate::index::{BlobKind, Codebook, Graph, Lazy, Page, Rotation, Segment};
+use crate::index::{check_vectors, BlobKind, Codebook, Graph, Lazy, Page, Rotation, Segment};
 use crate::store::{Blob, Manifest, SegmentEntry};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -61,12 +61,8 @@ impl Engine {
         }
         let lost = self.shared_lost(manifest, &mut found).await?;
         found.problems.extend(lost.into_iter().map(|(_, problem)| problem));
-        for (name, blob) in manifest.pending.iter().flat_map(|pending| pending.all_blobs()) {
-            let read = self.counted(&name, &blob, &mut found).await;
-            if let Err(error) = read.and_then(|bytes| frame_is_whole(&bytes)) {
-                found.problems.push(damage(error)?.within(format!("pending vectors {name}")).to_string());
-            }
-        }
+        let lost = self.pending_lost(manifest, &mut found).await?;
+        found.problems.extend(lost.into_iter().map(|(_, problem)| problem));
         // A published collection cannot be listed.
         found.orphans = self.store.list().await.map_or(0, |list| manifest.orphans(&list).len());
         found.ok = found.problems.is_empty();
@@ -91,6 +87,32 @@ impl Engine {
             if let Err(error) = read.and_then(sound) {
                 lost.push((kind, damage(error)?.within(format!("the collection's {}", kind.name())).to_string()));
             }
+        }
+        Ok(lost)
+    }
+
+    /// The segments whose vectors of another model, as far as they were prepared, cannot be put in place, each with the
+    /// first reason.
+    pub(super) async fn pending_lost(
+        &self,
+        manifest: &Manifest,
+        found: &mut Verification,
+    ) -> Result<Vec<(u64, String)>> {
+        let mut lost = Vec::new();
+        let Some(pending) = &manifest.pending else { return Ok(lost) };
+        let config = self.vector_config(&pending.embedder)?;
+        for (id, parts) in &pending.segments {
+            let (mut first, mut reason) = (0, None);
+            for (name, part) in pending.names(*id).iter().zip(parts) {
+                let rows = first..first + part.rows;
+                first = rows.end;
+                let read = self.counted(name, &part.blob, found).await;
+                if let Err(error) = read.and_then(|bytes| check_vectors(&config, *id, rows, &bytes)) {
+                    let problem = damage(error)?.within(format!("segment {id}, pending vectors")).to_string();
+                    reason = reason.or(Some(problem));
+                }
+            }
+            lost.extend(reason.map(|reason| (*id, reason)));
         }
         Ok(lost)
     }

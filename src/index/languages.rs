@@ -7,10 +7,8 @@
 
 use crate::codec::{Reader, Writer};
 use crate::error::{Error, Result};
+use crate::limits::SEGMENT_LANGUAGES;
 use crate::text::Analyzer;
-
-/// Languages of one segment at most: more than have an analyser, so that regions may be told apart.
-const MOST: usize = 255;
 
 #[derive(Default)]
 pub(crate) struct Languages {
@@ -32,7 +30,8 @@ impl Languages {
                     self.names.push(language.to_owned());
                     self.names.len() - 1
                 });
-                u8::try_from(at + 1).map_err(|_| Error::limit(format!("a segment of more than {MOST} languages")))?
+                u8::try_from(at + 1)
+                    .map_err(|_| Error::limit(format!("a segment of more than {SEGMENT_LANGUAGES} languages")))?
             }
         };
         self.codes.push(code);
@@ -76,7 +75,7 @@ impl Languages {
         }
         let codes = reader.raw(docs)?.to_vec();
         reader.end()?;
-        match names.len() <= MOST && codes.iter().all(|&code| usize::from(code) <= names.len()) {
+        match names.len() <= SEGMENT_LANGUAGES && codes.iter().all(|&code| usize::from(code) <= names.len()) {
             true => Ok(Languages { names, codes }),
             false => Err(Error::corrupt("a document in a language that is not there")),
         }

@@ -55,7 +55,7 @@ pub use tokens::{
 pub use top::Scored;
 pub use unit::{Level, Unit};
 pub(crate) use vectors::normalised;
-pub use vectors::{join_vectors, seal_vectors, Metric, Storage, VectorConfig};
+pub use vectors::{check_vectors, join_vectors, seal_vectors, Metric, Storage, VectorConfig};
 
 #[cfg(test)]
 mod tests;

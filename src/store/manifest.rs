@@ -15,7 +15,7 @@
 //! ```
 
 use super::{extra, names, Blob, BlobKind, Commit, Extras, Fresh, Pending, SegmentEntry};
-use crate::codec::{Frame, FrameWriter, Reader, Tag, Writer};
+use crate::codec::{fingerprint, Frame, FrameWriter, Reader, Tag, Writer};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::{EmbedderInfo, EncoderInfo};
@@ -40,6 +40,17 @@ pub const KEEP: u64 = 2;
 /// commits after it; a commit of staged blobs, which are many as well, deletes none.
 pub const DELETED_AT_ONCE: usize = 8;
 
+/// Which stored manifest this is, or is a changed copy of: its fingerprint. Says nothing of content, and so compares equal
+/// to any other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Origin(pub Option<u32>);
+
+impl PartialEq for Origin {
+    fn eq(&self, _: &Origin) -> bool {
+        true
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {
     /// Counts commits; 0 is the empty collection that was never committed.
@@ -59,6 +70,8 @@ pub struct Manifest {
     pub pending: Option<Pending>,
     /// Kept by [`Manifest::commit`]; nobody else needs to touch it.
     pub retired: Vec<Retired>,
+    /// Set by [`Manifest::decode`] and [`Manifest::commit`].
+    pub origin: Origin,
 }
 
 /// A blob that generation `since` was the first not to name.
@@ -81,7 +94,14 @@ impl Manifest {
             segments: vec![],
             pending: None,
             retired: vec![],
+            origin: Origin::default(),
         }
+    }
+
+    /// Whether both are the same commit of the same collection. Generations alone do not tell: a collection may have been
+    /// removed and made anew, and have come as far.
+    pub fn is_same_commit(&self, other: &Manifest) -> bool {
+        (self.generation, self.origin.0) == (other.generation, other.origin.0)
     }
 
     /// The blobs that this generation needs, by name.
@@ -145,7 +165,10 @@ impl Manifest {
         let most = if staged.is_empty() { DELETED_AT_ONCE } else { 0 };
         let due = self.retired.extract_if(.., |blob| blob.since + KEEP <= generation);
         let delete = due.take(most).map(|blob| blob.name).collect();
-        let commit = Commit { expected: current.generation, generation, manifest: self.encode()?, put, staged, delete };
+        let manifest = self.encode()?;
+        self.origin = Origin(Some(fingerprint(&manifest)?));
+        let (expected, upon) = (current.generation, current.origin.0);
+        let commit = Commit { expected, upon, generation, manifest, put, staged, delete };
         commit.check()?;
         Ok(commit)
     }
@@ -187,9 +210,10 @@ impl Manifest {
     pub fn decode(bytes: &[u8]) -> Result<Manifest> {
         let read = || {
             let (_, generation) = Frame::identity(bytes)?;
-            let manifest = Manifest::read(&Frame::open(bytes, KIND, generation)?, generation)?;
+            let frame = Frame::open(bytes, KIND, generation)?;
+            let manifest = Manifest::read(&frame, generation)?;
             manifest.check()?;
-            Ok(manifest)
+            Ok(Manifest { origin: Origin(Some(frame.fingerprint())), ..manifest })
         };
         read().map_err(|error: Error| error.within("manifest"))
     }
@@ -211,7 +235,8 @@ impl Manifest {
         let retired = (0..count).map(|_| entry(&mut reader)).collect::<Result<_>>()?;
         reader.end()?;
         let encoders = encoders.unwrap_or_default();
-        Ok(Manifest { generation, next_id, settings, embedder, encoders, shared, segments, pending, retired })
+        let origin = Origin::default();
+        Ok(Manifest { generation, next_id, settings, embedder, encoders, shared, segments, pending, retired, origin })
     }
 
     /// The rules that hold in every manifest, when it is written and when it is read.

@@ -1,6 +1,6 @@
 //! The store of private windows and tests: nothing outlives the process. Clones are handles on one collection.
 
-use super::{closed, conflict, lost, missing, names, Commit, Named, Store};
+use super::{closed, lost, missing, names, Commit, Named, Store};
 use crate::error::{Error, Result};
 use crate::pace::LocalFuture;
 use std::cell::{Cell, RefCell};
@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::rc::Rc;
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct State {
-    generation: u64,
     manifest: Option<Vec<u8>>,
     blobs: BTreeMap<String, Vec<u8>>,
     /// Those of them that no commit has named yet.
@@ -41,6 +40,11 @@ impl MemoryStore {
     /// Another handle on the same collection, open even if this one is closed.
     pub fn handle(&self) -> MemoryStore {
         MemoryStore { state: Rc::clone(&self.state), closed: Cell::new(false) }
+    }
+
+    /// A collection of its own with the same content.
+    pub fn copied(&self) -> MemoryStore {
+        MemoryStore { state: Rc::new(RefCell::clone(&self.state)), closed: Cell::new(false) }
     }
 
     fn open(&self) -> Result<&RefCell<State>> {
@@ -75,9 +79,7 @@ impl MemoryStore {
     fn apply(&self, commit: Commit) -> Result<()> {
         commit.check()?;
         let mut state = self.open()?.borrow_mut();
-        if state.generation != commit.expected {
-            return Err(conflict(commit.expected, state.generation));
-        }
+        commit.check_current(state.manifest.as_deref())?;
         state.check_free(&commit.put)?;
         let size = |name: &String| state.blobs.get(name).map(|bytes| bytes.len() as u64);
         if let Some((name, _)) = commit.staged.iter().find(|(name, bytes)| size(name) != Some(*bytes)) {
@@ -89,7 +91,6 @@ impl MemoryStore {
         }
         state.blobs.extend(commit.put);
         commit.delete.iter().for_each(|name| drop(state.blobs.remove(name)));
-        state.generation = commit.generation;
         state.manifest = Some(commit.manifest);
         Ok(())
     }

@@ -15,11 +15,11 @@ pub mod tombstones;
 pub use crate::index::BlobKind;
 pub use entry::{Blob, Numbered, Part, Pending, SegmentEntry};
 pub use extra::Extras;
-pub use manifest::{Manifest, Retired};
+pub use manifest::{Manifest, Origin, Retired};
 pub use memory::MemoryStore;
 pub use tombstones::Tombstones;
 
-use crate::codec::Frame;
+use crate::codec::{fingerprint, Frame};
 use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::pace::LocalFuture;
@@ -52,6 +52,9 @@ impl From<Vec<Named>> for Fresh {
 pub struct Commit {
     /// Generation that must be current for the commit to take place; 0: the collection must be empty.
     pub expected: u64,
+    /// Fingerprint of the manifest that must be current, where it is known: another collection may have taken the place
+    /// of the one that was read, and be of the same generation.
+    pub upon: Option<u32>,
     /// Generation that is current afterwards: `expected + 1`.
     pub generation: u64,
     /// The next manifest, a frame of kind `MANI` whose id is `generation`.
@@ -88,6 +91,21 @@ impl Commit {
         Ok(())
     }
 
+    /// Whether the commit may take place upon what a store has.
+    ///
+    /// # Errors
+    /// `Locked` if not; `Corrupt` if that is no manifest.
+    pub fn check_current(&self, manifest: Option<&[u8]>) -> Result<()> {
+        let found = manifest.map_or(Ok(0), |bytes| Frame::identity(bytes).map(|identity| identity.1))?;
+        if found != self.expected {
+            return Err(conflict(self.expected, found));
+        }
+        match (self.upon, manifest) {
+            (Some(upon), Some(bytes)) if fingerprint(bytes)? != upon => Err(replaced(found)),
+            _ => Ok(()),
+        }
+    }
+
     /// Bytes that are written: the new blobs but for the staged ones, and the manifest.
     pub fn bytes(&self) -> u64 {
         self.put.iter().map(|(_, bytes)| bytes.len() as u64).sum::<u64>() + self.manifest.len() as u64
@@ -100,7 +118,8 @@ impl Commit {
 /// Every implementation promises:
 /// - **Atomicity.** After a commit fails, or the machine dies within it, the state is the one before or the one
 ///   after it: the manifest that is current and all blobs it names are those of one commit.
-/// - **Compare-and-set.** Of two commits upon the same generation one fails with `Locked` and changes nothing.
+/// - **Compare-and-set.** Of two commits upon the same generation one fails with `Locked` and changes nothing; so does one
+///   upon another manifest of that generation ([`Commit::check_current`]).
 /// - **Read your commits.** What a commit put can be read, through any handle, once it has returned.
 /// - **Staging.** What is staged is listed, and changes nothing else until a commit names it. A commit with staged blobs
 ///   is as durable as one that puts them itself.
@@ -154,8 +173,14 @@ pub(crate) fn part(mut whole: Vec<u8>, range: &Range<u64>) -> Result<Vec<u8>> {
 }
 
 /// The error of a lost race: somebody else committed since `expected` was read.
-pub(crate) fn conflict(expected: u64, found: u64) -> Error {
+fn conflict(expected: u64, found: u64) -> Error {
     let message = format!("another writer has committed: generation {found} is current, {expected} was expected");
+    Error::new(ErrorKind::Locked, message)
+}
+
+/// The error of a commit upon a collection that is not there any more.
+fn replaced(generation: u64) -> Error {
+    let message = format!("another collection, of generation {generation} as well, has taken the place of this one");
     Error::new(ErrorKind::Locked, message)
 }
 

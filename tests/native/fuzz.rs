@@ -2,24 +2,27 @@
 //! made right again, so that what lies behind them is reached. Whatever comes in, the outcome is a value or an error of
 //! the caller's; never a panic, and never `Internal`. The generator is seeded: a failure can be run again.
 
-use crate::support::host::{Host, WordVectors};
+use crate::support::host::{Host, WordHashes, WordVectors};
 use crate::support::library::{self, document, Random};
 use crate::support::overlay::{blobs, Blobs, MANIFEST};
 use crate::support::tiny_llama::TinyLlama;
-use nearfield::engine::{Engine, GraphPolicy, Importer, Maintenance, VectorSettings, Wanted};
+use nearfield::codec::{Frame, FrameWriter, Tag};
+use nearfield::engine::{Engine, GraphPolicy, Importer, Maintenance, Reembedding, VectorSettings, Wanted};
 use nearfield::index::{
-    sparse_top_k, token_top_k, BlobKind, Codebook, Graph, Lazy, Leg, Page, Segment, SparseQuery, SparseScorer,
-    TokenQuery,
+    join_vectors, sparse_top_k, token_top_k, BlobKind, Codebook, Graph, Lazy, Leg, Page, Rotation, Segment,
+    SparseQuery, SparseScorer, TokenQuery,
 };
 use nearfield::model::config::ModelCard;
 use nearfield::model::generator::{BpeVocabulary, Llama};
 use nearfield::model::gguf::Gguf;
 use nearfield::model::stream::WeightStream;
 use nearfield::model::tokenizer::Tokenizer;
+use nearfield::pace::Unpaced;
 use nearfield::store::{Manifest, MemoryStore};
 use nearfield::text::{chunk, highlight, Analyzer, ChunkOptions, Strategy, WordCounter};
 use nearfield::{Error, ErrorKind};
 use pollster::block_on;
+use serde_json::json;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 fn executions() -> usize {
@@ -58,60 +61,113 @@ fn spoil(random: &mut Random, good: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Makes the table of a frame fit its sections again after one of them was spoilt, with good checksums.
+/// Makes the table of a frame fit its sections again after one of them was spoilt, with good checksums, also those that
+/// a segment keeps of its blocks.
 fn reframe(random: &mut Random, blob: &[u8]) -> Vec<u8> {
-    let (kind, id) = nearfield::codec::Frame::identity(blob).unwrap();
-    let frame = nearfield::codec::Frame::open(blob, kind, id).unwrap();
-    let tags: Vec<[u8; 4]> = frame.tags().collect();
-    let spoilt = tags[random.below(tags.len())];
-    let mut writer = nearfield::codec::FrameWriter::new(kind, id);
-    for tag in tags {
-        let section = frame.section(tag).unwrap();
-        writer.section(tag, if tag == spoilt { spoil(random, section) } else { section.to_vec() });
+    let (kind, id) = Frame::identity(blob).unwrap();
+    let frame = Frame::open(blob, kind, id).unwrap();
+    let mut sections: Vec<(Tag, Vec<u8>)> =
+        frame.tags().map(|tag| (tag, frame.section(tag).unwrap().to_vec())).collect();
+    let spoilt = random.below(sections.len());
+    sections[spoilt].1 = spoil(random, &sections[spoilt].1);
+    if matches!(&sections[spoilt].0, b"TERM" | b"POST") && frame.optional(*b"SUMS").unwrap().is_some() {
+        let sums = |bytes: &[u8]| -> Vec<u8> {
+            bytes.chunks(BLOCK).flat_map(|block| crc32fast::hash(block).to_le_bytes()).collect()
+        };
+        let of = |tag: &Tag| &sections.iter().find(|(found, _)| found == tag).unwrap().1;
+        let old = sums(frame.section(*b"TERM").unwrap()).len() + sums(frame.section(*b"POST").unwrap()).len();
+        let fresh = [&sums(of(b"TERM"))[..], &sums(of(b"POST")), &of(b"SUMS")[old..]].concat();
+        sections.iter_mut().find(|(tag, _)| tag == b"SUMS").unwrap().1 = fresh;
+    }
+    let mut writer = FrameWriter::new(kind, id);
+    for (tag, bytes) in sections {
+        writer.section(tag, bytes);
     }
     writer.finish().unwrap()
 }
 
+/// Bytes of a segment that have a checksum of their own (FORMAT.md, section SUMS).
+const BLOCK: usize = 4096;
+
+/// Spoils an archive, and puts the checksum at its end right.
+fn rearchive(random: &mut Random, good: &[u8]) -> Vec<u8> {
+    let mut bytes = spoil(random, &good[..good.len() - 4]);
+    let sum = crc32fast::hash(&bytes);
+    bytes.extend(sum.to_le_bytes());
+    bytes
+}
+
+/// How a kind of input is spoilt, and what errors say when it was refused before anybody read what was spoilt.
+struct Form {
+    spoil: fn(&mut Random, &[u8]) -> Vec<u8>,
+    unread: Option<&'static str>,
+}
+
+const PLAIN: Form = Form { spoil, unread: None };
+const FRAME: Form = Form { spoil: reframe, unread: Some("checksum") };
+/// Its blobs have checksums of their own, which are for whoever opens the collection.
+const ARCHIVE: Form = Form { spoil: rearchive, unread: Some("checksum at its end") };
+
 /// Runs one decoder on spoilt bytes, many times. `use_it` looks at everything that came out.
 #[track_caller]
-fn fuzz(name: &str, seeds: &[Vec<u8>], framed: bool, use_it: impl Fn(&[u8]) -> Result<(), Error>) {
-    let (mut random, mut taken) = (Random(name.len() as u64), 0);
+fn fuzz(name: &str, seeds: &[Vec<u8>], form: Form, use_it: impl Fn(&[u8]) -> Result<(), Error>) {
+    for seed in seeds {
+        use_it(seed).unwrap_or_else(|error| panic!("{name}: a good one is refused: {error}"));
+    }
+    let (mut random, mut taken, mut unread) = (Random(name.len() as u64), 0, 0);
     for execution in 0..executions() {
-        let seed = &seeds[random.below(seeds.len())];
-        let bytes = if framed { reframe(&mut random, seed) } else { spoil(&mut random, seed) };
+        let bytes = (form.spoil)(&mut random, &seeds[execution % seeds.len()]);
         match catch_unwind(AssertUnwindSafe(|| use_it(&bytes))) {
             Ok(Ok(())) => taken += 1,
-            Ok(Err(error)) => assert_ne!(error.kind, ErrorKind::Internal, "{name}, execution {execution}: {error}"),
+            Ok(Err(error)) => {
+                assert_ne!(error.kind, ErrorKind::Internal, "{name}, execution {execution}: {error}");
+                unread += usize::from(form.unread.is_some_and(|what| error.to_string().contains(what)));
+            }
             Err(_) => panic!("{name} panicked at execution {execution}"),
         }
     }
-    println!("harness: fuzz {name}: {} executions, {taken} taken, 0 crashes", executions());
+    let read = executions() - unread;
+    println!("harness: fuzz {name}: {} executions, {read} past checksums, {taken} taken, 0 crashes", executions());
+    assert!(read * 10 >= executions() * 9, "{name}: only {read} were read");
 }
 
-/// A small collection with everything in it.
+/// A small collection with everything in it, and the vectors of another model on their way.
 fn collection() -> Blobs {
     let store = MemoryStore::new();
     let vectors = VectorSettings { index: GraphPolicy::Hnsw, dims: Some(8), ..VectorSettings::default() };
     let wanted = Wanted { vectors: Some(vectors), ..Wanted::default() };
     let engine = block_on(Engine::open(Box::new(store.handle()), wanted)).unwrap();
-    library::add(&engine, (0..40).map(|number| document(number, 1, 40)).collect());
-    while Host::new().run(async |services| engine.maintain(services).await).unwrap() != Maintenance::Nothing {}
+    library::add_with(&Host::late(), &engine, (0..40).map(|number| document(number, 1, 40)).collect());
+    Host::late().run(async |services| {
+        engine.fit(services).await.unwrap();
+        while engine.maintain(services).await.unwrap() != Maintenance::Nothing {}
+    });
     block_on(engine.delete(&["d3".into()])).unwrap();
+    let other = Host::with(Unpaced, Some(WordHashes::new("other")));
+    assert_eq!(other.run(async |services| engine.reembed(services).await).unwrap(), Reembedding::Going);
     blobs(&store)
 }
 
-/// The blobs whose names hold `part`; of the segment proper, those with none of the others'.
-fn kind(blobs: &Blobs, part: &str) -> Vec<Vec<u8>> {
-    let fits = |name: &str| match part {
-        "" => name != MANIFEST && !["-t", "-v", "-g"].iter().any(|part| name.contains(part)),
-        part => name.contains(part),
-    };
-    blobs.iter().filter(|(name, _)| fits(name)).map(|(_, blob)| blob.clone()).collect()
+/// The blobs of a kind, as their frames say.
+fn kind(blobs: &Blobs, kind: &Tag) -> Vec<Vec<u8>> {
+    let found: Vec<Vec<u8>> =
+        blobs.values().filter(|blob| Frame::identity(blob).unwrap().0 == *kind).cloned().collect();
+    assert!(!found.is_empty(), "no blob of kind {}", kind.escape_ascii());
+    found
 }
 
+fn named(blobs: &Blobs, part: &str) -> Vec<Vec<u8>> {
+    blobs.iter().filter(|(name, _)| name.contains(part)).map(|(_, blob)| blob.clone()).collect()
+}
+
+fn manifest(blobs: &Blobs) -> Manifest {
+    Manifest::decode(&blobs[MANIFEST]).unwrap()
+}
+
+/// The segment with the vectors that the manifest names.
 fn opened(blobs: &Blobs) -> Segment {
-    let segment = Segment::open(1, &kind(blobs, "")[0]).unwrap();
-    segment.with_vectors(&kind(blobs, "-v")[0]).unwrap()
+    let segment = Segment::open(1, &kind(blobs, b"SEGM")[0]).unwrap();
+    segment.with_vectors(&blobs[&manifest(blobs).segments[0].vectors_name().unwrap()]).unwrap()
 }
 
 fn search(segment: &Segment) {
@@ -124,7 +180,11 @@ fn search(segment: &Segment) {
 
 #[test]
 fn manifests() {
-    fuzz("manifest", &kind(&collection(), MANIFEST), true, |bytes| {
+    let blobs = collection();
+    let plain = Manifest { pending: None, shared: Default::default(), ..manifest(&blobs) };
+    assert!(manifest(&blobs).pending.is_some() && manifest(&blobs).shared.len() == 2);
+    let seeds = [blobs[MANIFEST].clone(), plain.encode().unwrap()];
+    fuzz("manifest", &seeds, FRAME, |bytes| {
         let manifest = Manifest::decode(bytes)?;
         manifest.encode().unwrap();
         Ok(())
@@ -133,7 +193,7 @@ fn manifests() {
 
 #[test]
 fn segments_whole() {
-    fuzz("segment", &kind(&collection(), ""), true, |bytes| {
+    fuzz("segment", &kind(&collection(), b"SEGM"), FRAME, |bytes| {
         let segment = Segment::open(1, bytes)?;
         search(&segment);
         let _ = segment.check();
@@ -149,9 +209,9 @@ fn segments_whole() {
 
 #[test]
 fn segments_in_parts() {
-    let seeds = kind(&collection(), "");
-    fuzz("segment in parts", &seeds, true, |bytes| {
-        let frame = nearfield::codec::Frame::open(bytes, *b"SEGM", 1)?;
+    let seeds = kind(&collection(), b"SEGM");
+    fuzz("segment in parts", &seeds, FRAME, |bytes| {
+        let frame = Frame::open(bytes, *b"SEGM", 1)?;
         let (head, terms) = (frame.place(*b"COLS")?.start, frame.section(*b"TERM")?);
         let lazy = Lazy::open(1, &bytes[..head], bytes.len())?;
         for term in ["harbour", "salt", "e1", "zzz"] {
@@ -173,13 +233,13 @@ fn segments_in_parts() {
 fn pages_vectors_and_graphs() {
     let blobs = collection();
     let segment = opened(&blobs);
-    fuzz("page", &kind(&blobs, "-t"), true, |bytes| Page::open(&segment, 0, bytes)?.check(&segment));
-    fuzz("vectors", &kind(&blobs, "-v"), true, |bytes| {
+    fuzz("page", &named(&blobs, "-t0-"), FRAME, |bytes| Page::open(&segment, 0, bytes)?.check(&segment));
+    fuzz("vectors", &named(&blobs, "-v"), FRAME, |bytes| {
         let segment = segment.with_vectors(bytes)?;
         (0..segment.chunks()).for_each(|chunk| drop(segment.vector(chunk).unwrap()));
         Ok(())
     });
-    fuzz("graph", &kind(&blobs, "-g"), true, |bytes| {
+    fuzz("graph", &kind(&blobs, b"GRPH"), FRAME, |bytes| {
         let graph = Graph::open(bytes, &segment)?;
         let _ = graph.check();
         use nearfield::index::{dense_top_k, DenseLeg, DenseMode, DenseParams};
@@ -192,12 +252,40 @@ fn pages_vectors_and_graphs() {
 }
 
 #[test]
+fn rotations_and_pending_vectors() {
+    let blobs = collection();
+    fuzz("rotation", &kind(&blobs, b"ROTA"), FRAME, |bytes| {
+        let rotation = Rotation::decode(bytes)?;
+        let turned = rotation.turn(&vec![0.5; rotation.dims()])?;
+        assert!(rotation.turn_back(&turned)?.iter().all(|x| x.is_finite()));
+        Ok(())
+    });
+    let config = opened(&blobs).config().vectors.clone().unwrap();
+    fuzz("pending vectors", &named(&blobs, "-p"), FRAME, |bytes| {
+        let whole = join_vectors(&config, 1, &[bytes.to_vec()])?;
+        // As many as the manifest says is for the engine to ask.
+        opened(&blobs).with_vectors(&whole).map(drop)
+    });
+}
+
+#[test]
+fn weighted_terms() {
+    let blobs = collection();
+    let segment = opened(&blobs);
+    let terms: Vec<(String, f32)> = ["harbour", "sa", "n7"].map(|term| (term.to_owned(), 1.0)).into();
+    fuzz("impacts", &kind(&blobs, b"IMPT"), FRAME, |bytes| {
+        let segment = segment.with_extra(BlobKind::Splade, bytes)?;
+        let query = SparseQuery { terms: &terms, scorer: SparseScorer::Impact };
+        let hits = sparse_top_k(&[Leg { segment: &segment, allowed: None }], &query, 5);
+        assert!(hits.iter().all(|hit| hit.score.is_finite() && hit.chunk < segment.chunks()));
+        Ok(())
+    });
+}
+
+#[test]
 fn codebooks_and_token_vectors() {
-    let store = MemoryStore::new();
-    let engine = library::open(store.handle());
-    library::add_with(&Host::late(), &engine, (0..8).map(|number| document(number, 1, 40)).collect());
-    let blobs = blobs(&store);
-    fuzz("codebook", &kind(&blobs, "-centroids-"), true, |bytes| {
+    let blobs = collection();
+    fuzz("codebook", &kind(&blobs, b"CENT"), FRAME, |bytes| {
         let codebook = Codebook::decode(bytes)?;
         let codes = codebook.quantise(&vec![0.1; codebook.form().dims]);
         let mut vector = Vec::new();
@@ -205,11 +293,10 @@ fn codebooks_and_token_vectors() {
         assert!(vector.iter().all(|x| x.is_finite()));
         Ok(())
     });
-    let main = blobs.iter().find(|(name, _)| name.starts_with("seg-1-") && name.matches('-').count() == 2);
-    let segment = Segment::open(1, main.unwrap().1).unwrap();
-    let codebook = Codebook::decode(&kind(&blobs, "-centroids-")[0]).unwrap();
+    let segment = opened(&blobs);
+    let codebook = Codebook::decode(&kind(&blobs, b"CENT")[0]).unwrap();
     let query = TokenQuery::new(&WordVectors::vectors("harbour salt n7").concat(), &codebook).unwrap();
-    fuzz("token vectors", &kind(&blobs, "-colbert-"), true, |bytes| {
+    fuzz("token vectors", &kind(&blobs, b"TOKN"), FRAME, |bytes| {
         let segment = segment.with_extra(BlobKind::Colbert, bytes)?;
         // The engine compares the form before it asks.
         if segment.token_form() == Some(codebook.form()) {
@@ -230,7 +317,7 @@ fn archives() {
         Ok(())
     };
     Host::new().run(async |services| engine.export(services, &mut emit).await).unwrap();
-    fuzz("archive", &[file], false, |bytes| {
+    fuzz("archive", &[file], ARCHIVE, |bytes| {
         let mut importer = block_on(Importer::new(Box::new(MemoryStore::new())))?;
         for piece in bytes.chunks(700) {
             block_on(importer.push(piece))?;
@@ -256,34 +343,76 @@ const TOKENIZER: &str = r###"{"version":"1.0","truncation":null,"padding":null,"
     "decoder":null,"model":{"type":"WordPiece","unk_token":"[UNK]","continuing_subword_prefix":"##","max_input_chars_per_word":100,
     "vocab":{"[PAD]":0,"[UNK]":1,"[CLS]":2,"[SEP]":3,"sea":4,"##s":5,"salt":6,"lamp":7}}}"###;
 
+/// Its charsmap turns a tab into an x.
+const UNIGRAM: &str = r#"{"version":"1.0","truncation":null,"padding":null,"added_tokens":[
+    {"id":0,"content":"<s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
+    {"id":1,"content":"</s>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},
+    {"id":6,"content":"<mask>","single_word":false,"lstrip":true,"rstrip":false,"normalized":false,"special":true}],
+    "normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled","precompiled_charsmap":
+    "KAAAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAACQUAAAIAAIB5AHgA"},
+    {"type":"Replace","pattern":{"Regex":" {2,}"},"content":" "}]},
+    "pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"WhitespaceSplit"},
+    {"type":"Metaspace","replacement":"▁","add_prefix_space":true,"prepend_scheme":"always"}]},
+    "post_processor":{"type":"TemplateProcessing",
+    "single":[{"SpecialToken":{"id":"<s>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}}],
+    "pair":[{"Sequence":{"id":"A","type_id":0}},{"SpecialToken":{"id":"</s>","type_id":0}},{"Sequence":{"id":"B","type_id":0}}],
+    "special_tokens":{"<s>":{"id":"<s>","ids":[0],"tokens":["<s>"]},"</s>":{"id":"</s>","ids":[1],"tokens":["</s>"]}}},
+    "decoder":null,"model":{"type":"Unigram","unk_id":2,"byte_fallback":false,
+    "vocab":[["<s>",0.0],["</s>",0.0],["<unk>",0.0],["▁s",-2.5],["alt",-3.25],["▁lamp",-4.0],["<mask>",0.0]]}}"#;
+
+/// All tensors that [`CONFIG`] asks for, of ones.
+fn safetensors() -> Vec<u8> {
+    let (hidden, inner) = (32, 64);
+    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
+    for (name, rows) in [("word", 16), ("position", 32), ("token_type", 2)] {
+        shapes.push((format!("embeddings.{name}_embeddings.weight"), vec![rows, hidden]));
+    }
+    for (name, rows, cols) in [
+        ("attention.self.query", hidden, hidden),
+        ("attention.self.key", hidden, hidden),
+        ("attention.self.value", hidden, hidden),
+        ("attention.output.dense", hidden, hidden),
+        ("intermediate.dense", inner, hidden),
+        ("output.dense", hidden, inner),
+    ] {
+        shapes.push((format!("encoder.layer.0.{name}.weight"), vec![rows, cols]));
+        shapes.push((format!("encoder.layer.0.{name}.bias"), vec![rows]));
+    }
+    for norm in ["embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"] {
+        for part in ["weight", "bias"] {
+            shapes.push((format!("{norm}.LayerNorm.{part}"), vec![hidden]));
+        }
+    }
+    let (mut header, mut end) = (json!({ "__metadata__": { "format": "pt" } }), 0);
+    for (name, shape) in shapes {
+        let next = end + shape.iter().product::<usize>() * 4;
+        header[name] = json!({ "dtype": "F32", "shape": shape, "data_offsets": [end, next] });
+        end = next;
+    }
+    let header = header.to_string();
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.bytes());
+    file.extend(1f32.to_le_bytes().repeat(end / 4));
+    file
+}
+
 #[test]
 fn model_files() {
     let card = ModelCard::read("m", CONFIG, &Default::default()).unwrap();
-    fuzz("config.json", &[CONFIG.as_bytes().to_vec()], false, |bytes| {
+    fuzz("config.json", &[CONFIG.as_bytes().to_vec()], PLAIN, |bytes| {
         ModelCard::read("m", &String::from_utf8_lossy(bytes), &Default::default()).map(drop)
     });
-    fuzz("tokenizer.json", &[TOKENIZER.as_bytes().to_vec()], false, |bytes| {
+    fuzz("tokenizer.json", &[TOKENIZER.as_bytes().to_vec()], PLAIN, |bytes| {
         let tokenizer = Tokenizer::from_json(bytes)?;
         tokenizer.encode("salt and seas \u{0}\u{fffd} by the lamp", 8)?;
         tokenizer.encode_pair("salt", "lamps", 8).map(drop)
     });
-    let mut header = String::from("{\"__metadata__\":{\"format\":\"pt\"}");
-    let mut end = 0;
-    for (name, shape) in
-        [("embeddings.word_embeddings.weight", [16, 32]), ("embeddings.position_embeddings.weight", [32, 32])]
-    {
-        let next = end + shape[0] * shape[1] * 4;
-        header.push_str(&format!(
-            ",\"{name}\":{{\"dtype\":\"F32\",\"shape\":[{},{}],\"data_offsets\":[{end},{next}]}}",
-            shape[0], shape[1]
-        ));
-        end = next;
-    }
-    header.push('}');
-    let mut file = (header.len() as u64).to_le_bytes().to_vec();
-    file.extend(header.as_bytes());
-    file.resize(file.len() + end, 0);
-    fuzz("safetensors", &[file], false, |bytes| {
+    fuzz("tokenizer.json of Unigram", &[UNIGRAM.as_bytes().to_vec()], PLAIN, |bytes| {
+        let tokenizer = Tokenizer::from_json(bytes)?;
+        tokenizer.encode("salt and\tseas \u{0}\u{fffd} by the <mask> lamp", 8)?;
+        tokenizer.encode_pair("salt", "lamps", 8).map(drop)
+    });
+    fuzz("safetensors", &[safetensors()], PLAIN, |bytes| {
         let mut stream = WeightStream::new(&card);
         for piece in bytes.chunks(1000) {
             stream.push(piece)?;
@@ -297,8 +426,8 @@ fn language_models() {
     let tiny = TinyLlama::new(3);
     let header = tiny.gguf()[..tiny.header_bytes()].to_vec();
     let size = tiny.gguf().len() as u64;
-    fuzz("GGUF", &[header], false, |bytes| Llama::check(&Gguf::read(bytes, size)?).map(drop));
-    fuzz("tokenizer.json of BPE", &[tiny.tokenizer()], false, |bytes| {
+    fuzz("GGUF", &[header], PLAIN, |bytes| Llama::check(&Gguf::read(bytes, size)?).map(drop));
+    fuzz("tokenizer.json of BPE", &[tiny.tokenizer()], PLAIN, |bytes| {
         BpeVocabulary::from_json(bytes)?.encode("Salt, and 12 seas\u{0}\u{fffd}").map(drop)
     });
 }
@@ -309,7 +438,7 @@ fn queries_and_filters() {
     library::add(&engine, (0..20).map(|number| document(number, 1, 30)).collect());
     let options = r#"{"k":5,"mode":"sparse","filter":{"or":[{"shelf":{"gte":2,"lt":6}},{"not":{"kind":{"in":["salt",null,true]}}},{"$id":"d3"}]},
         "bm25":{"k1":1.2,"b":0.75},"fusion":{"method":"weighted","weights":{"dense":1}},"depth":50,"explain":true,"group":false}"#;
-    fuzz("search options", &[options.as_bytes().to_vec()], false, |bytes| {
+    fuzz("search options", &[options.as_bytes().to_vec()], PLAIN, |bytes| {
         let options = serde_json::from_slice(bytes).map_err(|e| Error::invalid("options").with_source(e))?;
         let found = Host::new().run(async |services| engine.search("harbour salt n3", options, services).await)?;
         assert!(found.hits.iter().all(|hit| hit.score.is_finite()));
@@ -317,7 +446,7 @@ fn queries_and_filters() {
     });
     let query =
         "harbour \"salt & pepper\" naïve e\u{301} 漢字 \u{202e}right\u{202c} n3 -- ' OR 1=1".as_bytes().to_vec();
-    fuzz("query", &[query], false, |bytes| {
+    fuzz("query", &[query], PLAIN, |bytes| {
         let options = serde_json::from_str(r#"{"mode":"hybrid"}"#).unwrap();
         let query = String::from_utf8_lossy(bytes);
         Host::new().run(async |services| engine.search(&query, options, services).await).map(drop)
@@ -336,7 +465,7 @@ fn documents() {
         ("recursive", markdown, Strategy::Recursive),
         ("sentences", markdown, Strategy::Sentences),
     ] {
-        fuzz(name, &[seed.as_bytes().to_vec()], false, |bytes| {
+        fuzz(name, &[seed.as_bytes().to_vec()], PLAIN, |bytes| {
             let text = String::from_utf8_lossy(bytes);
             let chunked = chunk(&text, &ChunkOptions { strategy, size: 24, overlap: 4 }, &WordCounter)?;
             for piece in &chunked.chunks {

@@ -9,11 +9,14 @@
 //!
 //! from the texts in `tests/golden/texts`, which were written for this.
 
-use crate::support::host::Host;
+use crate::support::host::{Host, WordHashes};
 use nearfield::adapters::files::FileStore;
 use nearfield::codec::frame::FORMAT;
-use nearfield::engine::{Engine, GraphPolicy, Incoming, Levels, Maintenance, VectorSettings, Wanted};
-use nearfield::index::{Document, MetaValue, Storage};
+use nearfield::engine::{
+    Engine, GraphPolicy, Importer, Incoming, Levels, Maintenance, Reembedding, VectorSettings, Wanted,
+};
+use nearfield::index::{BlobKind, Document, MetaValue, Storage};
+use nearfield::pace::Unpaced;
 use nearfield::store::{MemoryStore, Store};
 use nearfield::ErrorKind;
 use pollster::block_on;
@@ -89,6 +92,51 @@ fn answers_rich(engine: &Engine) -> Vec<String> {
     }
     answers.push(format!("{:?}", block_on(engine.get("fluss")).unwrap()));
     answers
+}
+
+/// With turned vectors, on the way to another model.
+fn open_changing(store: impl Store + 'static) -> Engine {
+    let vectors = VectorSettings { dims: Some(16), index: GraphPolicy::Flat, ..VectorSettings::default() };
+    let wanted = Wanted { vectors: Some(vectors), ..Wanted::default() };
+    block_on(Engine::open(Box::new(store), wanted)).unwrap()
+}
+
+/// The collection's model, and the one that it is changing to.
+fn models() -> [Host; 2] {
+    ["a", "other"].map(|digest| Host::with(Unpaced, Some(WordHashes::new(digest))))
+}
+
+fn write_changing(store: impl Store + 'static) {
+    let engine = open_changing(store);
+    let [present, next] = models();
+    for names in [&["harbour", "bread", "bicycle"], &["tea", "garden", "stars"]] {
+        let documents = names.iter().map(|name| text(name)).collect();
+        present.run(async |services| engine.add(documents, services).await).unwrap();
+    }
+    present.run(async |services| engine.fit(services).await).unwrap();
+    assert_eq!(next.run(async |services| engine.reembed(services).await).unwrap(), Reembedding::Going);
+    engine.close();
+}
+
+fn answers_changing(engine: &Engine, model: &Host) -> Vec<String> {
+    ["ferries in winter", "overnight dough", "water in the evening", "pole star"]
+        .into_iter()
+        .flat_map(|query| [json!({ "mode": "dense" }), json!({ "mode": "dense", "dims": 4 })].map(|how| (query, how)))
+        .map(|(query, options)| {
+            let options = serde_json::from_value(options).unwrap();
+            let found = model.run(async |services| engine.search(query, options, services).await).unwrap();
+            let hits = found.hits.iter().map(|hit| format!("{} {:.2}", hit.id, hit.score));
+            format!("{query}: {:?}", hits.collect::<Vec<_>>())
+        })
+        .collect()
+}
+
+/// Both models' answers, before the change and after it.
+fn change(engine: &Engine) -> [Vec<String>; 2] {
+    let [present, next] = models();
+    let before = answers_changing(engine, &present);
+    while next.run(async |services| engine.reembed(services).await).unwrap() == Reembedding::Going {}
+    [before, answers_changing(engine, &next)]
 }
 
 /// What the collection answers: ids by query and mode, and a document as it is stored.
@@ -190,6 +238,52 @@ fn version_3_with_every_representation_opens_and_answers() {
         write_files(&golden("v3-rich"), write_rich);
     }
     check_rich(&open_rich(FileStore::new(golden("v3-rich"))));
+}
+
+#[test]
+fn version_3_with_a_rotation_goes_on_to_another_model() {
+    // Not compared to the byte: axes are fitted in floating point.
+    if blessing() {
+        write_files(&golden("v3-changing"), write_changing);
+    }
+    let engine = open_changing(FileStore::new(copy("v3-changing", "golden-changing")));
+    let pending = engine.stats().pending.unwrap();
+    assert!(pending.embedder.digest == "other" && pending.done > 0, "{pending:?}");
+    let manifest = engine.snapshot().manifest.clone();
+    assert!(manifest.shared.contains_key(&BlobKind::Rotation) && manifest.pending.is_some());
+    let verified = || {
+        let report = Host::new().run(async |services| engine.verify(services).await).unwrap();
+        assert!(engine.stats().broken.is_empty() && report.ok, "{report:?}");
+    };
+    verified();
+    let fresh = MemoryStore::new();
+    write_changing(fresh.handle());
+    assert_eq!(change(&engine), change(&open_changing(fresh)));
+    assert!(engine.stats().pending.is_none() && engine.stats().embedder.unwrap().digest == "other");
+    verified();
+}
+
+#[test]
+fn an_archive_of_version_3_is_imported_and_is_written_now_to_the_byte() {
+    let mut now = Vec::new();
+    let mut emit = |piece: Vec<u8>| {
+        now.extend(piece);
+        Ok(())
+    };
+    let fresh = MemoryStore::new();
+    write(fresh.handle());
+    let engine = open(fresh);
+    Host::new().run(async |services| engine.export(services, &mut emit).await).unwrap();
+    if blessing() {
+        fs::write(golden("v3.archive"), &now).unwrap();
+    }
+    let kept = fs::read(golden("v3.archive")).unwrap();
+    let store = MemoryStore::new();
+    let mut importer = block_on(Importer::new(Box::new(store.handle()))).unwrap();
+    kept.chunks(100).for_each(|piece| block_on(importer.push(piece)).unwrap());
+    assert_eq!(block_on(importer.finish()).unwrap(), 5);
+    check(&open(store));
+    assert!(now == kept);
 }
 
 /// Whether the files of the current version are to be made anew.

@@ -1,7 +1,7 @@
 //! What every [`Store`] promises, as tests that know no implementation. A test file names its runner:
 //! `store_contract!(run)` calls `run!(case)` for every case, and each case gets a [`Place`] of its own.
 
-use nearfield::codec::FrameWriter;
+use nearfield::codec::{fingerprint, FrameWriter};
 use nearfield::pace::LocalFuture;
 use nearfield::store::{Commit, Named, Store};
 use nearfield::{limits, ErrorKind, Result};
@@ -30,6 +30,7 @@ macro_rules! store_contract {
         $run!(a_closed_handle_says_so);
         $run!(destroying_leaves_nothing);
         $run!(calls_may_overlap);
+        $run!(a_commit_upon_another_collection_is_locked_and_changes_nothing);
         $run!(what_is_staged_counts_once_it_is_committed);
         $run!(a_commit_without_what_was_staged_is_locked_and_changes_nothing);
         $run!(what_is_staged_may_be_staged_anew_and_discarded);
@@ -59,6 +60,7 @@ fn commit_staged(expected: u64, blobs: &[(&str, &[u8])], delete: &[&str]) -> Com
 fn commit(expected: u64, put: &[(&str, &[u8])], delete: &[&str]) -> Commit {
     Commit {
         expected,
+        upon: None,
         generation: expected + 1,
         manifest: manifest(expected + 1, ""),
         put: named(put),
@@ -178,6 +180,27 @@ pub async fn everything_is_there_after_opening_again(place: &dyn Place) {
     assert_eq!(store.manifest().await.unwrap(), Some(manifest(1, "settings")));
     assert_eq!(store.read("a").await.unwrap(), b"1");
     store.commit(commit(1, &[], &["a"])).await.unwrap();
+}
+
+pub async fn a_commit_upon_another_collection_is_locked_and_changes_nothing(place: &dyn Place) {
+    let store = place.open().await.unwrap();
+    let named = |content: &str| Commit { manifest: manifest(1, content), ..commit(0, &[("a", b"1")], &[]) };
+    store.commit(named("mine")).await.unwrap();
+    let upon = Some(fingerprint(&manifest(1, "mine")).unwrap());
+    let mine = || Commit { upon, ..commit(1, &[("b", b"2")], &["a"]) };
+    store.destroy().await.unwrap();
+    let store = place.open().await.unwrap();
+    store.commit(named("another's")).await.unwrap();
+    fails(store.commit(mine()).await, ErrorKind::Locked);
+    assert_eq!(
+        (store.manifest().await.unwrap(), names(&*store).await),
+        (Some(manifest(1, "another's")), vec!["a".into()])
+    );
+    store.destroy().await.unwrap();
+    let store = place.open().await.unwrap();
+    store.commit(named("mine")).await.unwrap();
+    store.commit(mine()).await.unwrap();
+    assert_eq!((store.manifest().await.unwrap(), names(&*store).await), (Some(manifest(2, "")), vec!["b".into()]));
 }
 
 pub async fn a_malformed_commit_is_refused_whole(place: &dyn Place) {

@@ -5,21 +5,26 @@ import { delimiter, join } from "node:path";
 import { root } from "./paths.mjs";
 
 /**
- * Runs a program, shows its output as it comes and resolves to `{ code, output }`; a program that cannot be
- * started has code 127. `quiet` keeps the output to itself; `timeout` ends the program after so many milliseconds.
+ * Runs a program, shows its output as it comes and resolves to `{ code, output, stdout }`, of which `output` has both
+ * streams; a program that cannot be started has code 127. `quiet` keeps the output to itself; `timeout` ends the program
+ * after so many milliseconds.
  */
 export function run(command, args, { env = {}, cwd = root, quiet = false, timeout } = {}) {
   return new Promise((done) => {
     const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], timeout });
     const parts = [];
     const take = (stream) => (data) => {
-      parts.push(data);
+      parts.push({ stream, data });
       if (!quiet) stream.write(data);
     };
     child.stdout.on("data", take(process.stdout));
     child.stderr.on("data", take(process.stderr));
-    child.on("error", (error) => done({ code: 127, output: `${command}: ${error.message}\n` }));
-    child.on("close", (code) => done({ code: code ?? 1, output: Buffer.concat(parts).toString("utf8") }));
+    const text = (chosen) => Buffer.concat(chosen.map(({ data }) => data)).toString("utf8");
+    child.on("error", (error) => done({ code: 127, output: `${command}: ${error.message}\n`, stdout: "" }));
+    child.on("close", (code) => {
+      const stdout = text(parts.filter(({ stream }) => stream === process.stdout));
+      done({ code: code ?? 1, output: text(parts), stdout });
+    });
   });
 }
 

@@ -27,7 +27,7 @@ use crate::limits;
 use crate::pace::LocalFuture;
 use crate::sorting::sort_by;
 use crate::store::manifest::DELETED_AT_ONCE;
-use crate::store::{closed, conflict, lost, missing, names, part, Commit, Named, Store};
+use crate::store::{closed, lost, missing, names, part, Commit, Named, Store};
 use connection::{answer, listen, Connection, Failure, Mode};
 use event::{Events, Listener};
 use js_sys::{Reflect, Uint8Array};
@@ -256,7 +256,7 @@ impl Store for IndexedDbStore {
     }
 }
 
-/// One transaction: look at the generation and at what was staged, and in the same turn in which the last answer arrives
+/// One transaction: look at the manifest and at what was staged, and in the same turn in which the last answer arrives
 /// write everything.
 async fn attempt(connection: &Connection, commit: &Rc<Commit>) -> Result<(), Failure> {
     let moves_blobs = !commit.put.is_empty() || !commit.delete.is_empty();
@@ -265,7 +265,7 @@ async fn attempt(connection: &Connection, commit: &Rc<Commit>) -> Result<(), Fai
     let sizes = transaction.object_store(SIZES)?;
     let staged = commit.staged.iter().map(|(name, _)| sizes.get(&name.into())).collect::<Result<Vec<_>, _>>()?;
     // Answers come in the order of the requests.
-    let found = transaction.object_store(META)?.get(&GENERATION.into())?;
+    let found = transaction.object_store(META)?.get(&MANIFEST.into())?;
     let refused = Rc::new(RefCell::new(None));
     let _found = Listener::new(&found, "success", {
         let (found, transaction) = (found.clone(), transaction.clone());
@@ -297,11 +297,8 @@ fn check_staged(sizes: &[IdbRequest], commit: &Commit) -> Result<(), Failure> {
 
 fn write(transaction: &IdbTransaction, found: &IdbRequest, commit: &Commit) -> Result<(), Failure> {
     let found = found.result()?;
-    let found = if found.is_undefined() { Some(0.0) } else { found.as_f64() };
-    let found = found.ok_or_else(|| Error::corrupt("a generation that is no number"))? as u64;
-    if found != commit.expected {
-        return Err(conflict(commit.expected, found).into());
-    }
+    let found = if found.is_undefined() { None } else { Some(bytes(found, MANIFEST)?) };
+    commit.check_current(found.as_deref())?;
     for (name, bytes) in &commit.put {
         pieces::put(transaction, name, bytes)?;
     }

@@ -25,14 +25,12 @@ use super::segment::Segment;
 use super::vectors::{Probe, Scan};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::pace::{at_once, Pacer, Unpaced};
 use layers::Links;
 
 const KIND: [u8; 4] = *b"GRPH";
 const JOB: [u8; 4] = *b"GJOB";
-
-/// Upper layers there can be: each has less than a third of the nodes of the one below.
-const LAYERS: usize = 32;
 
 /// A graph whose every id was checked against its segment.
 #[derive(Debug)]
@@ -67,7 +65,7 @@ impl Graph {
         let mut head = Reader::new(frame.section(*b"HEAD")?);
         let (found, nodes, layers) = (head.u32()?, head.u32()?, head.u8()?);
         head.end()?;
-        if found != fingerprint || nodes as usize != count || layers as usize > LAYERS {
+        if found != fingerprint || nodes as usize != count || layers as usize > limits::GRAPH_LAYERS {
             return Err(Error::corrupt(format!("made for {nodes} vectors of other content, in {layers} layers")));
         }
         let (order, upper) = layers::read_upper(frame.section(*b"UPPR")?, layers as usize, count)?;

@@ -204,7 +204,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(256))]
         #[test]
         fn every_symmetric_matrix_has_its_eigenvectors(
             n in 1usize..24, numbers in proptest::collection::vec(-1e3f64..1e3, 24 * 24), rank in 1usize..24

@@ -100,7 +100,7 @@ fn what_is_a_centroid_is_kept_exactly() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn codes_are_taken_out_as_they_were_put_in(codes in proptest::collection::vec(0u8..=255, 1..150), two in any::<bool>()) {

@@ -5,6 +5,7 @@ use super::{VectorConfig, Vectors, VectorsBuilder};
 use crate::codec::{Frame, FrameWriter, Reader, Writer};
 use crate::error::{Error, Result};
 use crate::pace::{at_once, Pacer, Unpaced};
+use std::ops::Range;
 
 const KIND: [u8; 4] = *b"VECT";
 
@@ -36,6 +37,19 @@ pub fn join_vectors(config: &VectorConfig, segment: u64, parts: &[Vec<u8>]) -> R
         first += vectors.len() as u32;
     }
     write(config, segment, 0, first, builder.seal())
+}
+
+/// Whether a blob is the part of a segment's vectors that it is said to be: those of the chunks `rows`, in this form, and
+/// numbers that vectors have.
+///
+/// # Errors
+/// `Corrupt` if not.
+pub fn check_vectors(config: &VectorConfig, segment: u64, rows: Range<u32>, part: &[u8]) -> Result<()> {
+    let vectors = at_once(read(part, segment, rows.start, &Unpaced))?;
+    match vectors.config() == config && vectors.len() == rows.len() {
+        true => Ok(()),
+        false => Err(Error::corrupt(format!("{} vectors, or of another form, of chunks {rows:?}", vectors.len()))),
+    }
 }
 
 pub(super) fn write(config: &VectorConfig, segment: u64, first: u32, count: u32, rows: Vec<u8>) -> Result<Vec<u8>> {

@@ -18,7 +18,7 @@ mod probe;
 mod quantise;
 mod signs;
 
-pub use blob::{join_vectors, seal_vectors};
+pub use blob::{check_vectors, join_vectors, seal_vectors};
 #[cfg(feature = "neural")]
 pub(crate) use distance::Distance;
 pub(crate) use probe::{Probe, Scan};

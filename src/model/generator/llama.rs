@@ -5,9 +5,6 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::model::gguf::{Gguf, Value};
 
-/// Positions for which candle computes rotations, whatever the file says.
-const POSITIONS: usize = 1 << 20;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Llama {
     pub vocab: usize,
@@ -28,7 +25,7 @@ impl Llama {
         let heads = file.size("llama.attention.head_count", hidden)?;
         let key_heads = file.size("llama.attention.head_count_kv", heads)?;
         let vocab = file.size("llama.vocab_size", limits::MODEL_VOCAB)?;
-        let context = file.size("llama.context_length", POSITIONS)?;
+        let context = file.size("llama.context_length", limits::GGUF_CONTEXT)?;
         let rotated = file.size("llama.rope.dimension_count", hidden)?;
         let fits = hidden.is_multiple_of(heads) && heads.is_multiple_of(key_heads);
         if !fits || rotated != hidden / heads || !rotated.is_multiple_of(2) {

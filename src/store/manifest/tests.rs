@@ -54,6 +54,7 @@ fn sample() -> Manifest {
             segments: vec![(4, vec![Part { rows: 15, blob: blob(9) }, Part { rows: 5, blob: blob(8) }])],
         }),
         retired: vec![Retired { name: "seg-1".into(), since: 8 }],
+        origin: Origin::default(),
     }
 }
 
@@ -112,7 +113,8 @@ fn any_manifest() -> impl Strategy<Value = Manifest> {
             let begun = segments.iter().filter(|entry| entry.chunks > 0).map(|entry| (entry.id, parts(entry)));
             let embed = |embedder| Pending { embedder, run: base, segments: begun.collect() };
             let pending = embedder.clone().map(embed);
-            Manifest { generation, next_id, settings, embedder, encoders, shared, segments, pending, retired }
+            let origin = Origin::default();
+            Manifest { generation, next_id, settings, embedder, encoders, shared, segments, pending, retired, origin }
         },
     )
 }
