@@ -13,8 +13,18 @@ export async function fetchFile(url: string, signal: AbortSignal): Promise<Respo
   return response;
 }
 
-/** Text of a file, or undefined where the server does not have it. */
-export async function fetchOptional(url: string, signal: AbortSignal): Promise<string | undefined> {
+/** A file of at most so many bytes. */
+export async function fetchBytes(url: string, most: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  return atMost(await fetchFile(url, signal), most, signal);
+}
+
+/** The text of a file of at most so many bytes. */
+export async function fetchText(url: string, most: number, signal: AbortSignal): Promise<string> {
+  return new TextDecoder().decode(await fetchBytes(url, most, signal));
+}
+
+/** The same, or undefined where the server does not have it. */
+export async function fetchOptional(url: string, most: number, signal: AbortSignal): Promise<string | undefined> {
   const response = await request(url, signal);
   const missing = response.status === 404 || response.status === 410 || response.status === 403 || isPage(response);
   if (missing) {
@@ -22,7 +32,29 @@ export async function fetchOptional(url: string, signal: AbortSignal): Promise<s
     return undefined;
   }
   if (!response.ok) throw new NearfieldError("Network", `${url}: the server answered ${response.status}`);
-  return response.text();
+  return new TextDecoder().decode(await atMost(response, most, signal));
+}
+
+async function atMost(response: Response, most: number, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer>> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const { bytes, done } of readBody(response, signal)) {
+    if (done > most) throw new NearfieldError("LimitExceeded", `${response.url} has more than ${most} bytes`);
+    pieces.push(bytes);
+    size = done;
+  }
+  return joined(pieces, size);
+}
+
+/** Pieces of `size` bytes altogether, as one. */
+export function joined(pieces: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(size);
+  let at = 0;
+  for (const piece of pieces) {
+    all.set(piece, at);
+    at += piece.byteLength;
+  }
+  return all;
 }
 
 /** The body piece by piece as it arrives, with the bytes so far and, if the server says, altogether. */

@@ -3,6 +3,7 @@
 
 import { invalid, NearfieldError, throwIfAborted } from "./errors.js";
 import { fetchFile, readBody } from "./fetching.js";
+import { MODEL_BYTES, TOKENIZER_BYTES } from "./limits.js";
 import type { GeneratorModule } from "./generator.js";
 import { openCache } from "./model-cache.js";
 import { locate } from "./models.js";
@@ -33,7 +34,7 @@ export async function generatorFiles(
   const { name, url } = locate(source, known.map(({ name, weights }) => ({ name, digest: weights })));
   const pinned = known.find((entry) => entry.name === name && !/[/:]/.test(source.model));
   const cache = source.cache ? await openCache() : undefined;
-  const file = async (path: string, digest: string | undefined) => {
+  const file = async (path: string, most: number, digest: string | undefined) => {
     const key = `${url}${path}?nearfield=generator`;
     const kept = await cache?.match(key).catch(() => undefined);
     const promised = digest ?? kept?.headers.get(DIGEST) ?? undefined;
@@ -42,7 +43,7 @@ export async function generatorFiles(
       if ((await digestOf(wasm, blob, signal)) === promised) return blob;
       await cache?.delete(key);
     }
-    const blob = await download(name, url + path, signal, report);
+    const blob = await download(name, url + path, most, signal, report);
     const found = await digestOf(wasm, blob, signal);
     if (digest && found !== digest) {
       throw new NearfieldError("Integrity", `${url}${path}: SHA-256 is ${found}, but the catalogue says ${digest}`);
@@ -51,18 +52,19 @@ export async function generatorFiles(
     await cache?.put(key, new Response(blob, { headers: { [DIGEST]: found } })).catch(() => {});
     return blob;
   };
-  const tokenizer = await file("tokenizer.json", pinned?.tokenizer);
-  const weights = await file("model.gguf", pinned?.weights);
+  const tokenizer = await file("tokenizer.json", TOKENIZER_BYTES, pinned?.tokenizer);
+  const weights = await file("model.gguf", MODEL_BYTES, pinned?.weights);
   if (weights.size === 0) throw invalid(`${url}model.gguf is empty`);
   return { name, weights, tokenizer: new Uint8Array(await tokenizer.arrayBuffer()) };
 }
 
 const DIGEST = "x-nearfield-sha256";
 
-async function download(model: string, url: string, signal: AbortSignal, report: Report): Promise<Blob> {
+async function download(model: string, url: string, most: number, signal: AbortSignal, report: Report): Promise<Blob> {
   const blobs: Blob[] = [];
   let reported = 0;
   for await (const { bytes, done, total } of readBody(await fetchFile(url, signal), signal)) {
+    if (done > most) throw new NearfieldError("LimitExceeded", `${url} has more than ${most} bytes`);
     // Blobs keep their bytes outside of this worker's heap.
     blobs.push(new Blob([bytes as Uint8Array<ArrayBuffer>]));
     if (performance.now() - reported < REPORT_EVERY && done !== total) continue;

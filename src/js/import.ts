@@ -1,6 +1,7 @@
 // Taking in a collection that was exported, piece by piece.
 
 import { throwIfAborted } from "./errors.js";
+import { checkRoom } from "./room.js";
 import type { ProgressEvent } from "./types.js";
 import type { Wasm } from "./wasm.js";
 
@@ -12,6 +13,7 @@ export async function importFile(
   signal: AbortSignal,
   report: (event: ProgressEvent) => void,
 ): Promise<{ documents: number }> {
+  await checkRoom(file.size, "this collection takes");
   const importer = await wasm.Importer.open(name);
   let failure: unknown;
   try {

@@ -3,7 +3,8 @@
 // load the same model without a download.
 
 import { invalid, NearfieldError, throwIfAborted } from "./errors.js";
-import { fetchFile, fetchOptional, readBody } from "./fetching.js";
+import { fetchBytes, fetchFile, fetchOptional, fetchText, readBody } from "./fetching.js";
+import { CONFIG_BYTES, HEAD_BYTES, TOKENIZER_BYTES } from "./limits.js";
 import { PIECE, readCached, sha256, writeCached } from "./model-cache.js";
 import type { ModelSource } from "./protocol.js";
 import type { ModelInfo, ProgressEvent } from "./types.js";
@@ -84,8 +85,8 @@ export async function download(
   report: Report,
 ): Promise<{ bundle: Bundle; model: WasmModel }> {
   const { name, url, digest } = find(wasm, source);
-  const text = async (file: string) => (await fetchFile(url + file, signal)).text();
-  const [config, tokenizer] = await Promise.all([text("config.json"), text("tokenizer.json")]);
+  const text = (file: string, most: number) => fetchText(url + file, most, signal);
+  const [config, tokenizer] = await Promise.all([text("config.json", CONFIG_BYTES), text("tokenizer.json", TOKENIZER_BYTES)]);
   const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, config, signal));
 
   const loader = new wasm.ModelLoader(name, config, tokenizer, extras);
@@ -108,8 +109,7 @@ async function addDense(loader: WasmModelLoader, url: string, extras: string, si
   const [folder] = moduleFolders((JSON.parse(extras) as Record<string, string>)["modules.json"], "Dense");
   if (folder === undefined) return;
   try {
-    const file = await fetchFile(`${url}${folder}/model.safetensors`, signal);
-    loader.addDense(new Uint8Array(await file.arrayBuffer()));
+    loader.addDense(await fetchBytes(`${url}${folder}/model.safetensors`, HEAD_BYTES, signal));
   } catch (error) {
     loader.free();
     throw error;
@@ -179,7 +179,7 @@ function isOwnFormat(config: string, url: string): boolean {
 async function fetchExtras(url: string, config: string, signal: AbortSignal): Promise<Record<string, string>> {
   const extras: Record<string, string> = {};
   const get = async (path: string) => {
-    const text = await fetchOptional(url + path, signal);
+    const text = await fetchOptional(url + path, CONFIG_BYTES, signal);
     if (text !== undefined) extras[path] = text;
   };
   const files = ["modules.json", "sentence_bert_config.json", "config_sentence_transformers.json", "tokenizer_config.json"];

@@ -8,7 +8,7 @@ import { isVerified } from "./models.js";
 import { pause, urgently } from "./pace.js";
 import type { CustomEmbedder, EmbedderSource, HostMethods, SearchRequest, Setup } from "./protocol.js";
 import { fetchPublished } from "./published.js";
-import { checkRoom } from "./room.js";
+import { checkRoom, roomFor } from "./room.js";
 import type { CallContext, Peer } from "./rpc.js";
 import { reading } from "./setup.js";
 import { Tabs, type News } from "./tabs.js";
@@ -137,7 +137,7 @@ export class Session {
 
   add = (context: CallContext, documents: Document[]) =>
     this.#write(context, async (call) => {
-      if (this.storage === "indexeddb") await checkRoom(documents);
+      if (this.storage === "indexeddb") await checkRoom(roomFor(documents), "these documents take");
       return this.#engine.add(call, documents);
     });
   delete = (context: CallContext, ids: string[]) => this.#write(context, (call) => this.#engine.delete(call, ids));
@@ -155,6 +155,10 @@ export class Session {
   verify = (context: CallContext) => this.#read(context, (call) => this.#engine.verify(call));
 
   async compact(context: CallContext): Promise<void> {
+    if (this.storage === "indexeddb") {
+      const { bytes } = (await this.stats(context)) as Stats;
+      await checkRoom(bytes, "until it has replaced the old one, the rewritten collection takes");
+    }
     if (!(await this.#elsewhere(context, true))) {
       const work = () => this.#write(context, (call) => this.#engine.compact(call));
       return alone(this.#setup.name, context.signal, work);
@@ -197,6 +201,10 @@ export class Session {
     const model = await this.#prepare(context, wanted);
     const { info, tokenizer } = model;
     if (!info) throw new NearfieldError("Internal", "a model without a description");
+    if (this.storage === "indexeddb") {
+      const { chunks } = (await this.stats(context)) as Stats;
+      await checkRoom(chunks * info.dims, "until they have replaced the old ones, the new vectors take");
+    }
     let going = true;
     while (going) {
       const step = (call: number) => this.#engine.reembed(call, info, tokenizer);

@@ -52,6 +52,50 @@ test("five tabs write and read one collection, and one of them is closed while i
   await page.evaluate(() => t.destroy("five", { worker: t.worker }));
 });
 
+test("a tab that crashes while it writes loses nothing that it was told is safe, and another writes on", async () => {
+  await page.evaluate(async () => {
+    window.db = await t.open("crashing");
+    window.told = [];
+    new BroadcastChannel("acknowledged").onmessage = ({ data }) => window.told.push(...data);
+  });
+  const tab = await browser.newTab();
+  const crashed = new Promise((done) => tab.on("crash", done));
+  await tab.evaluate(async () => {
+    const db = await t.open("crashing");
+    const channel = new BroadcastChannel("acknowledged");
+    const write = async () => {
+      for (let round = 0; ; round++) {
+        const documents = t.documents(150, 20).map((document, i) => ({ ...document, id: `r${round}-${i}` }));
+        const ids = documents.map(({ id }) => id);
+        let committed = 0;
+        const onProgress = (event) => {
+          channel.postMessage(ids.slice(committed, event.committed ?? 0));
+          committed = Math.max(committed, event.committed ?? 0);
+        };
+        await db.add(documents, { onProgress });
+      }
+    };
+    void write();
+  });
+  await page.waitForFunction(() => window.told.length > 500);
+  const protocol = await browser.context.newCDPSession(tab);
+  // Its answer never comes.
+  protocol.send("Page.crash").catch(() => {});
+  await crashed;
+  const outcome = await page.evaluate(async () => {
+    const { added } = await window.db.add([{ id: "after", text: "the next writer" }]);
+    const missing = [];
+    for (const id of window.told) if (!(await window.db.get(id))) missing.push(id);
+    const { ok, problems, documents } = await window.db.verify();
+    await window.db.close();
+    await t.destroy("crashing", { worker: t.worker });
+    return { added, missing, ok, problems, documents, told: window.told.length };
+  });
+  assert.deepEqual([outcome.added, outcome.missing, outcome.ok, outcome.problems], [1, [], true, []]);
+  assert.ok(outcome.documents > outcome.told, "the one after the crash is there too");
+  await tab.close();
+});
+
 const KILLS = process.env.NEARFIELD_LONG ? 500 : 50;
 
 test("a worker is killed at fifty moments of indexing, and every acknowledged document is there each time", async () => {

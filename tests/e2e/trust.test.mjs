@@ -3,14 +3,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openForFile, scripts } from "./support/api.mjs";
 
-/** A worker of the package in a browser that says how little room there is. */
-const SMALL_DISK = `Object.defineProperty(StorageManager.prototype, "estimate", { value: async () => ({ usage: 2e6, quota: 5e6 }) });`;
+/** A worker of the package in a browser that says how little room there is: 3 MB, until the page says otherwise. */
+const SMALL_DISK = `
+let quota = 5e6;
+const channel = new BroadcastChannel("disk");
+channel.onmessage = ({ data }) => { quota = 2e6 + data; channel.postMessage("set"); };
+Object.defineProperty(StorageManager.prototype, "estimate", { value: async () => ({ usage: 2e6, quota }) });`;
 const SCRIPTS = {
   "/small-disk.js": SMALL_DISK,
   "/small-disk-worker.js": `import "/small-disk.js"; import "/pkg/worker.js";`,
 };
 
-const { page } = await openForFile({ intercept: scripts(SCRIPTS) });
+const browser = await openForFile({ intercept: scripts(SCRIPTS) });
+const { page } = browser;
 
 test("a damaged collection is verified, repaired, and says what was lost", async () => {
   const outcome = await page.evaluate(async () => {
@@ -153,20 +158,111 @@ test("an eviction under an open collection is noticed", async () => {
   assert.equal(outcome.documents, 0);
 });
 
+test("storage that the browser clears under an open collection is noticed, and begun anew", async () => {
+  const before = await page.evaluate(async () => {
+    window.cleared = await t.open("cleared");
+    await window.cleared.add(t.documents(20));
+    return (await window.cleared.stats()).documents;
+  });
+  const protocol = await browser.context.newCDPSession(page);
+  // As when a person clears the site's data: connections are closed by force, whoever holds them.
+  await protocol.send("Storage.clearDataForOrigin", { origin: new URL(page.url()).origin, storageTypes: "indexeddb" });
+  await protocol.detach();
+  const { code, message, documents, added } = await page.evaluate(async () => {
+    const { code, message } = await t.failure(window.cleared.add(t.documents(1)));
+    await window.cleared.close();
+    const anew = await t.open("cleared");
+    const { documents } = await anew.stats();
+    const { added } = await anew.add(t.documents(3));
+    await anew.close();
+    await t.destroy("cleared", { worker: t.worker });
+    return { code, message, documents, added };
+  });
+  assert.equal(before, 20);
+  assert.equal(code, "NotFound", message);
+  assert.match(message, /evicted/);
+  assert.deepEqual([documents, added], [0, 3]);
+});
+
+test("the browser is asked once not to evict what is stored, with the first documents", async () => {
+  const tab = await browser.newTab();
+  const outcome = await tab.evaluate(async () => {
+    let asked = 0;
+    StorageManager.prototype.persist = async () => (asked++, true);
+    StorageManager.prototype.persisted = async () => asked > 0;
+    const db = await t.open("kept");
+    const seen = [[asked, (await db.stats()).persisted]];
+    for (let round = 0; round < 2; round++) {
+      await db.add(t.documents(2));
+      seen.push([asked, (await db.stats()).persisted]);
+    }
+    await db.close();
+    await t.destroy("kept", { worker: t.worker });
+    return seen;
+  });
+  await tab.close();
+  assert.deepEqual(outcome, [[0, false], [1, true], [1, true]]);
+});
+
+test("a worker that is killed while it rewrites the collection costs nothing that was committed", async () => {
+  const outcome = await page.evaluate(async () => {
+    const db = await t.open("rewritten", { embedder: t.embedder, workers: 1 });
+    // Large enough to be rewritten by another worker than the engine's.
+    for (let round = 0; round < 3; round++) await db.add(t.documents(1000, 30).map((one) => ({ ...one, id: `${round}-${one.id}` })));
+    await db.delete(["0-d1", "1-d2"]);
+    const engine = t.workers.at(-1);
+    const killed = new Set();
+    const onProgress = ({ phase }) => {
+      const helper = t.workers.at(-1);
+      if (phase !== "merge" || helper === engine || killed.size > 0) return;
+      killed.add(helper);
+      helper.terminate();
+    };
+    const { code } = await t.failure(db.compact({ onProgress }));
+    const { documents, broken, deleted } = await db.stats();
+    const found = [(await db.search("n42", { mode: "sparse" })).hits.length, await db.get("0-d1"), (await db.get("2-d999")).id];
+    const { ok, problems } = await db.verify();
+    await db.compact();
+    const after = await db.stats();
+    await db.close();
+    await t.destroy("rewritten", { worker: t.worker });
+    return { code, killed: killed.size, documents, broken, deleted, found, ok, problems, segments: after.segments.length, left: after.deleted };
+  });
+  assert.equal(outcome.killed, 1, "it was another worker's work");
+  assert.deepEqual([outcome.documents, outcome.broken, outcome.ok, outcome.problems], [2998, [], true, []]);
+  assert.deepEqual(outcome.found, [3, undefined, "2-d999"]);
+  assert.deepEqual([outcome.segments, outcome.left], [1, 0]);
+});
+
 test("what cannot fit is refused before it is begun", async () => {
-  const { code, message, calls, added } = await page.evaluate(async () => {
+  const { code, message, calls, added, rewritten, changed, taken, pending, dense, ok } = await page.evaluate(async () => {
     let calls = 0;
     const embed = (texts) => (calls++, t.embedder.embed(texts));
     const db = await t.open("room", { embedder: { ...t.embedder, embed }, worker: t.factory("/small-disk-worker.js") });
     const { code, message } = await t.failure(db.add(t.documents(2000, 400)));
     const before = calls;
     const { added } = await db.add(t.documents(5));
+    const channel = new BroadcastChannel("disk");
+    const leave = (bytes) => new Promise((set) => ((channel.onmessage = set), channel.postMessage(bytes)));
+    await leave(10);
+    const rewritten = await t.failure(db.compact());
+    const changed = await t.failure(db.reembed({ ...t.embedder, name: "others", digest: "others" }));
+    const { pending } = await db.stats();
+    const dense = (await db.search("cat", { mode: "dense" })).hits.length;
+    await leave(1e6);
+    await db.compact();
+    const { ok } = await db.verify();
     await db.close();
     await t.destroy("room", { worker: t.worker });
-    return { code, message, calls: before, added };
+    const taken = await t.failure(t.importCollection("large", new Uint8Array(4e6), { worker: t.factory("/small-disk-worker.js") }));
+    return { code, message, calls: before, added, rewritten, changed, taken, pending, dense, ok };
   });
   assert.equal(code, "QuotaExceeded");
   assert.match(message, /3\.0 MB of 5\.0 MB are left/);
   assert.equal(added, 5, "what fits is taken");
   assert.equal(calls, 0, "nothing was embedded in vain");
+  for (const refused of [rewritten, changed, taken]) assert.equal(refused.code, "QuotaExceeded", refused.message);
+  assert.match(rewritten.message, /the rewritten collection takes/);
+  assert.match(taken.message, /this collection takes about 4\.0 MB, and 3\.0 MB/);
+  assert.deepEqual([pending, dense, ok], [undefined, 5, true]);
 });
