@@ -103,7 +103,11 @@ class EngineWorker {
       const cosine = await (device === "webgpu" ? leastCosineOnGpu : leastCosine)(model, texts, signal);
       return { cosine, build: (await this.#start()).build };
     },
-    metrics: async (_, run, qrels) => (await this.#start()).wasm.metrics(run, qrels),
+    metrics: async (_, run, qrels) => {
+      const { wasm } = await this.#start();
+      requireFull(wasm.metrics, "evaluation");
+      return wasm.metrics(run, qrels);
+    },
     list: async () => (await this.#start()).wasm.listCollections(),
     destroy: async ({ signal }, name: string) => {
       const { wasm } = await this.#start();

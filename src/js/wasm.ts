@@ -132,6 +132,7 @@ export interface Wasm {
   readingDigest(digest: string, reading: Reading): string;
   buildGraph(job: Uint8Array): Uint8Array;
   chunk(text: string, options: object, tokenizer?: string): Chunk[];
+  /** Missing in the lite build, where nobody measures. */
   metrics(run: Record<string, string[]>, qrels: Record<string, Record<string, number>>): Record<string, unknown>;
   destroy(name: string): Promise<void>;
   listCollections(): Promise<string[]>;

@@ -18,6 +18,8 @@ mod gpu;
 #[cfg(feature = "engine")]
 mod hooks;
 #[cfg(feature = "neural")]
+mod metrics;
+#[cfg(feature = "neural")]
 mod models;
 #[cfg(feature = "neural")]
 mod moving;

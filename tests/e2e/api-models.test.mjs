@@ -258,11 +258,14 @@ test("the lite build searches by words and by the caller's vectors, and says tha
     await db.add(t.documents(300));
     const found = async (mode) => (await db.search("number n7 tea", { mode })).hits.map(({ id }) => id);
     const [sparse, hybrid] = [await found("sparse"), await found("hybrid")];
+    const measured = await t.failure(lite.evaluate(db, { queries: { q: "n7" }, qrels: { q: { d7: 1 } }, pipelines: ["bm25"] }));
     await db.close();
-    return { sparse, hybrid, refusal: await t.failure(lite.open("models", { worker, embedder: "all-MiniLM-L6-v2" })) };
+    return { sparse, hybrid, measured, refusal: await t.failure(lite.open("models", { worker, embedder: "all-MiniLM-L6-v2" })) };
   });
   assert.equal(outcome.sparse[0], "d7");
   assert.equal(outcome.hybrid.length, 10);
   assert.equal(outcome.refusal.code, "Unsupported");
   assert.match(outcome.refusal.message, /lite build runs no models \(all-MiniLM-L6-v2\)/);
+  assert.equal(outcome.measured.code, "Unsupported");
+  assert.match(outcome.measured.message, /evaluation: the lite build/);
 });
