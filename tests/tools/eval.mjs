@@ -24,7 +24,7 @@ const HELP = `npm run eval -- --data DIR --json FILE [options]
                       +prf         feedback (not colbert)
                       +rewrite, and +hyde (with vectors), +queries or +decompose: by a language model in the page,
                                    which takes seconds a query
-                      +translate   also asks each query as --translations has it
+                      +translate   also asks each query as --translations has it, and fails without
                       +parents     hits are what was found is part of
                       +rerank or +colbert
                       One that fails is reported, and the others are measured
@@ -162,7 +162,6 @@ function job() {
   }
   const pipelines = options.pipelines?.split(",").map((name) => name.trim()) ?? defaultPipelines(lexical, limit);
   const graph = options.vectors === "hnsw";
-  if (pipelines.some((name) => name.includes("+translate")) && !options.translations) throw new Error("+translate needs --translations FILE");
   const learned = pipelines.some((name) => name.includes("splade")) ? "splade-tiny" : undefined;
   const sparseEncoder = options["sparse-encoder"] ?? learned;
   const sparseQuery = oneOf("sparse-query", "model", "tokens");
