@@ -86,7 +86,11 @@ export async function download(
 ): Promise<{ bundle: Bundle; model: WasmModel }> {
   const { name, url, digest } = find(wasm, source);
   const text = (file: string, most: number) => fetchText(url + file, most, signal);
-  const [config, tokenizer] = await Promise.all([text("config.json", CONFIG_BYTES), text("tokenizer.json", TOKENIZER_BYTES)]);
+  // Both at once; where neither is there, config.json is the one that is named.
+  const words = text("tokenizer.json", TOKENIZER_BYTES);
+  words.catch(() => {});
+  const config = await text("config.json", CONFIG_BYTES);
+  const tokenizer = await words;
   const extras = JSON.stringify(isOwnFormat(config, url) ? {} : await fetchExtras(url, config, signal));
 
   const loader = new wasm.ModelLoader(name, config, tokenizer, extras);
