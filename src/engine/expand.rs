@@ -101,7 +101,8 @@ impl Engine {
         Ok(rocchio(&self.weighed_alike(query), &rows, &mean))
     }
 
-    /// The question as its first answers rewrite it: RM3 for its words and weighted terms, Rocchio for its vector.
+    /// The question as its first answers rewrite it: RM3 for its words, or for its weighted terms where those are what is
+    /// compared, and Rocchio for its vector.
     async fn learn(
         &self,
         question: Question,
@@ -117,29 +118,30 @@ impl Engine {
             let chunk = view.segment.chunk(candidate.place.chunk)?;
             let Some(text) = self.chunk_text(view, &chunk, work.care).await? else { continue };
             let doc = view.segment.doc(chunk.doc)?;
-            let terms = self.analyzers.get(doc.language)?.terms(&text);
-            answers.push((terms.into_iter().map(|term| (term, 1.0)).collect::<Vec<_>>(), candidate.score.max(0.0)));
-            if question.splade.is_some() {
-                inputs.push(model_input(doc.title.unwrap_or_default(), chunk.context, &text));
+            let mut terms = Vec::new();
+            match question.splade {
+                None => {
+                    terms.extend(self.analyzers.get(doc.language)?.terms(&text).into_iter().map(|term| (term, 1.0)))
+                }
+                Some(_) => inputs.push(model_input(doc.title.unwrap_or_default(), chunk.context, &text)),
             }
+            answers.push(Feedback { terms, score: candidate.score.max(0.0) });
             vectors.extend(view.segment.vector(candidate.place.chunk)?);
             work.services.pacer.pause().await?;
         }
         let vector = question.vector.as_ref().map(|vector| rocchio(&self.weighed_alike(vector), &vectors, options));
-        let splade = match &question.splade {
-            None => None,
-            Some(weighted) => {
-                let read = weighted_passages(&inputs, work.services).await?;
-                let answers: Vec<_> = read.into_iter().zip(&answers).map(|(terms, answer)| (terms, answer.1)).collect();
-                Some(rm3(weighted, &relevance(&answers), options))
-            }
+        let Some(weighted) = &question.splade else {
+            // More than are wanted: some will turn out to stand everywhere.
+            let mut model = relevance_model(&answers);
+            model.truncate(3 * options.terms);
+            let telling = self.telling(Rc::clone(&found.snapshot), &model, options.documents, work).await?;
+            let terms = rm3(&question.terms, &telling, options);
+            return Ok(Question { terms, vector, ..question });
         };
-        // More than are wanted: some will turn out to stand everywhere.
-        let mut model = relevance(&answers);
-        model.truncate(3 * options.terms);
-        let telling = self.telling(Rc::clone(&found.snapshot), &model, options.documents, work).await?;
-        let terms = rm3(&question.terms, &telling, options);
-        Ok(Question { terms, vector, splade, ..question })
+        let read = weighted_passages(&inputs, work.services).await?;
+        answers.iter_mut().zip(read).for_each(|(answer, terms)| answer.terms = terms);
+        let splade = Some(rm3(weighted, &relevance_model(&answers), options));
+        Ok(Question { vector, splade, ..question })
     }
 
     /// Terms that stand in at most a tenth of all chunks, or in no more than were read.
@@ -157,10 +159,4 @@ impl Engine {
         let df = |term: &str| snapshot.views.iter().map(|view| view.segment.df(term) as f32).sum::<f32>();
         Ok(model.iter().filter(|(term, _)| df(term) <= (COMMON * chunks).max(read as f32)).cloned().collect())
     }
-}
-
-/// The relevance model of answers: terms and score of each.
-fn relevance(answers: &[(Vec<(String, f32)>, f32)]) -> Vec<(String, f32)> {
-    let answers: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
-    relevance_model(&answers)
 }

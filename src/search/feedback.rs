@@ -42,15 +42,17 @@ impl FeedbackOptions {
 }
 
 /// What one answer of the first pass says.
-pub struct Feedback<'a> {
+#[derive(Debug)]
+pub struct Feedback {
     /// Its terms with their weights, not negative: how often each occurs, or what a model says. One may come repeatedly.
-    pub terms: &'a [(String, f32)],
+    pub terms: Vec<(String, f32)>,
     /// How relevant it seems: its score, not negative.
     pub score: f32,
 }
 
 /// The relevance model RM1 of the given answers: `P(w|R) = sum over answers of P(w|d) * score(d) / sum of scores`, with
-/// `P(w|d)` the share of `w` in the weight of all terms of `d` (Lavrenko and Croft, "Relevance-Based Language Models", SIGIR 2001).
+/// `P(w|d)` the share of `w` in the weight of all terms of `d` (Lavrenko and Croft, "Relevance-Based Language Models",
+/// SIGIR 2001).
 /// Heaviest first; equal weights by term. Where no answer has a score above 0, all count alike.
 pub fn relevance_model(answers: &[Feedback]) -> Vec<(String, f32)> {
     let total: f32 = answers.iter().map(|answer| answer.score).sum();
@@ -118,8 +120,8 @@ mod tests {
 
     #[test]
     fn rm3_by_hand() {
-        let (a, b) = (words("sea sea salt boat"), words("salt lake"));
-        let answers = [Feedback { terms: &a, score: 3.0 }, Feedback { terms: &b, score: 1.0 }];
+        let answers = [("sea sea salt boat", 3.0), ("salt lake", 1.0)];
+        let answers = answers.map(|(text, score)| Feedback { terms: words(text), score });
         let model = relevance_model(&answers);
         // sea: 3/4 * 2/4; salt: 3/4 * 1/4 + 1/4 * 1/2; boat: 3/4 * 1/4; lake: 1/4 * 1/2.
         assert_eq!(model, query(&[("sea", 0.375), ("salt", 0.3125), ("boat", 0.1875), ("lake", 0.125)]));
@@ -139,18 +141,16 @@ mod tests {
         assert_eq!(rocchio(&[1.0, 2.0], &[], &options), [0.5, 1.0]);
     }
 
-    type Terms = Vec<(String, f32)>;
-
-    fn answers() -> impl Strategy<Value = Vec<(Terms, f32)>> {
+    fn answers() -> impl Strategy<Value = Vec<Feedback>> {
         let term = ("[a-f]".prop_map(String::from), 0f32..3.0);
-        proptest::collection::vec((proptest::collection::vec(term, 0..12), 0f32..5.0), 0..6)
+        let answer = (proptest::collection::vec(term, 0..12), 0f32..5.0);
+        proptest::collection::vec(answer.prop_map(|(terms, score)| Feedback { terms, score }), 0..6)
     }
 
     proptest! {
         #[test]
         fn a_relevance_model_is_a_distribution(answers in answers()) {
-            let feedback: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
-            let model = relevance_model(&feedback);
+            let model = relevance_model(&answers);
             let sum: f32 = model.iter().map(|term| term.1).sum();
             prop_assert!(sum <= 1.0 + 1e-5 && model.iter().all(|term| term.1 >= 0.0));
             prop_assert!(model.windows(2).all(|pair| pair[0].1 >= pair[1].1));
@@ -158,10 +158,9 @@ mod tests {
 
         #[test]
         fn rm3_keeps_the_query_and_adds_up_to_one(answers in answers(), original in 0f32..=1.0) {
-            let feedback: Vec<Feedback> = answers.iter().map(|(terms, score)| Feedback { terms, score: *score }).collect();
             let asked = query(&[("a", 1.0), ("z", 2.0)]);
             let options = FeedbackOptions { original, ..FeedbackOptions::default() };
-            let model = relevance_model(&feedback);
+            let model = relevance_model(&answers);
             let mixed = rm3(&asked, &model, &options);
             let kept = mixed[..2].iter().map(|term| term.0.as_str()).eq(["a", "z"]);
             prop_assert!(kept && mixed.len() <= 2 + options.terms);
