@@ -15,6 +15,7 @@ use nearfield::index::{
 use nearfield::model::config::ModelCard;
 use nearfield::model::generator::{BpeVocabulary, Llama};
 use nearfield::model::gguf::Gguf;
+use nearfield::model::layout::{expected_tensors, Expected};
 use nearfield::model::stream::WeightStream;
 use nearfield::model::tokenizer::Tokenizer;
 use nearfield::pace::Unpaced;
@@ -22,7 +23,8 @@ use nearfield::store::{Manifest, MemoryStore};
 use nearfield::text::{chunk, highlight, Analyzer, ChunkOptions, Strategy, WordCounter};
 use nearfield::{Error, ErrorKind};
 use pollster::block_on;
-use serde_json::json;
+use safetensors::tensor::TensorView;
+use safetensors::Dtype;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 fn executions() -> usize {
@@ -361,39 +363,12 @@ const UNIGRAM: &str = r#"{"version":"1.0","truncation":null,"padding":null,"adde
     "vocab":[["<s>",0.0],["</s>",0.0],["<unk>",0.0],["▁s",-2.5],["alt",-3.25],["▁lamp",-4.0],["<mask>",0.0]]}}"#;
 
 /// All tensors that [`CONFIG`] asks for, of ones.
-fn safetensors() -> Vec<u8> {
-    let (hidden, inner) = (32, 64);
-    let mut shapes: Vec<(String, Vec<usize>)> = Vec::new();
-    for (name, rows) in [("word", 16), ("position", 32), ("token_type", 2)] {
-        shapes.push((format!("embeddings.{name}_embeddings.weight"), vec![rows, hidden]));
-    }
-    for (name, rows, cols) in [
-        ("attention.self.query", hidden, hidden),
-        ("attention.self.key", hidden, hidden),
-        ("attention.self.value", hidden, hidden),
-        ("attention.output.dense", hidden, hidden),
-        ("intermediate.dense", inner, hidden),
-        ("output.dense", hidden, inner),
-    ] {
-        shapes.push((format!("encoder.layer.0.{name}.weight"), vec![rows, cols]));
-        shapes.push((format!("encoder.layer.0.{name}.bias"), vec![rows]));
-    }
-    for norm in ["embeddings", "encoder.layer.0.attention.output", "encoder.layer.0.output"] {
-        for part in ["weight", "bias"] {
-            shapes.push((format!("{norm}.LayerNorm.{part}"), vec![hidden]));
-        }
-    }
-    let (mut header, mut end) = (json!({ "__metadata__": { "format": "pt" } }), 0);
-    for (name, shape) in shapes {
-        let next = end + shape.iter().product::<usize>() * 4;
-        header[name] = json!({ "dtype": "F32", "shape": shape, "data_offsets": [end, next] });
-        end = next;
-    }
-    let header = header.to_string();
-    let mut file = (header.len() as u64).to_le_bytes().to_vec();
-    file.extend(header.bytes());
-    file.extend(1f32.to_le_bytes().repeat(end / 4));
-    file
+fn safetensors(card: &ModelCard) -> Vec<u8> {
+    let expected = expected_tensors(card);
+    let size = |tensor: &Expected| tensor.shape.iter().product::<usize>() * 4;
+    let ones = 1f32.to_le_bytes().repeat(expected.iter().map(size).max().unwrap() / 4);
+    let view = |tensor: &Expected| TensorView::new(Dtype::F32, tensor.shape.clone(), &ones[..size(tensor)]).unwrap();
+    safetensors::serialize(expected.iter().map(|tensor| (&tensor.name, view(tensor))), None).unwrap()
 }
 
 #[test]
@@ -412,7 +387,7 @@ fn model_files() {
         tokenizer.encode("salt and\tseas \u{0}\u{fffd} by the <mask> lamp", 8)?;
         tokenizer.encode_pair("salt", "lamps", 8).map(drop)
     });
-    fuzz("safetensors", &[safetensors()], PLAIN, |bytes| {
+    fuzz("safetensors", &[safetensors(&card)], PLAIN, |bytes| {
         let mut stream = WeightStream::new(&card);
         for piece in bytes.chunks(1000) {
             stream.push(piece)?;
