@@ -231,6 +231,7 @@ test("fifty thousand chunks within 400 MB, and ten more in less than 1 MB", asyn
   assert.ok(updating.written.largest < MEGABYTE / 2, JSON.stringify(updating.written));
   // The engine's worker and the one that rewrites, together.
   const together = [grown.wasmMemory + grown.written.memory, memory[2] + written.memory];
+  console.log(`harness: wasm memory of both together at most ${mb(Math.max(...together))}`);
   assert.ok(grown.written.memory > 50e6 && written.memory > 50e6, "the workers that write are measured");
   assert.ok(Math.max(...memory, grown.wasmMemory, ...together) < 400e6, [...memory, ...together].join());
 });
