@@ -1,15 +1,12 @@
 // Two devices on the same collection: do they find the same documents, do they rank them as well, and do they read
 // passages alike? Every figure is of what comes out in the end, through the public interface.
 import { destroy, open, rerank } from "/pkg/nearfield.js";
-import { kendall, overlap, spearman } from "./ranks.mjs";
+import { kendall, overlap, spearman, summary } from "./ranks.mjs";
 
 /** Documents that are compared for each query. */
 const K = 10;
 /** Queries without a `limit`. */
 const QUERIES = 50;
-
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const summary = (values) => ({ mean: mean(values), least: Math.min(...values) });
 
 /** What one device makes of the documents, and the ids that it finds for each query. */
 async function found(name, device, { job, documents, texts, relevant, worker, onProgress, say }) {

@@ -1,4 +1,9 @@
-// How alike two rankings are.
+// How alike two rankings are, and what many such figures come to.
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** Of one figure for each query. */
+export const summary = (values) => ({ mean: mean(values), least: Math.min(...values) });
 
 /** Share of the ids of one list that the other has too; lists of equal length. */
 export const overlap = (a, b) => a.filter((id) => b.includes(id)).length / Math.max(a.length, 1);

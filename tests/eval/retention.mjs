@@ -1,7 +1,7 @@
 // How much of an exact ranking is left after quantisation and truncation: the share of the ten nearest documents by whole
 // f32 vectors, scanned, that a pipeline still finds among its first ten.
 import { destroy, open } from "/pkg/nearfield.js";
-import { overlap } from "./ranks.mjs";
+import { overlap, summary } from "./ranks.mjs";
 
 const K = 10;
 
@@ -21,6 +21,5 @@ export async function retention(db, { job, documents, queries, pipelines, worker
   }
   await exact.close();
   await destroy("eval-exact", { worker });
-  const summary = (values) => ({ mean: values.reduce((sum, value) => sum + value, 0) / values.length, least: Math.min(...values) });
   return Object.fromEntries(Object.entries(shares).map(([name, values]) => [name, summary(values)]));
 }

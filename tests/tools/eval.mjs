@@ -284,7 +284,7 @@ function further({ retention = {}, learnt, generator, "graph_recall@10": recall,
   }
   if (recall !== undefined) lines.push(`the graph finds ${(100 * recall).toFixed(2)} % of the ten nearest of an exact scan`);
   for (const [name, message] of Object.entries(failed)) lines.push(`FAILED ${name}: ${message}`);
-  return lines.join("\n");
+  return lines;
 }
 
 /** What two devices made of the same, for people. */
@@ -333,7 +333,7 @@ async function main() {
   );
   console.log(table(pipelines));
   console.log(`\nmedian milliseconds of stages:\n${stages(pipelines)}\n`);
-  console.log(further(others));
+  for (const line of further(others)) console.log(line);
   console.log(`${result.machine}; the bare int8 kernel does ${calibration.toFixed(1)} Gop/s`);
   if (options.json) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
   if (Object.keys(others.failed ?? {}).length > 0) process.exitCode = 1;
