@@ -6,6 +6,7 @@
 //! sizes   name -> number of bytes, so that listing reads no blob; 0 while a large one is staged
 //! meta    "generation" -> number, "manifest" -> Uint8Array
 //! ```
+//! The number is that of the manifest, for tabs with an older version of this code, which compare it alone.
 //! Databases of version 1 have no `pieces`, and all blobs whole; opening them adds the store.
 //!
 //! A read waits for every transaction that was begun before and writes to the same store, until the disk has it. So
