@@ -1,10 +1,11 @@
-//! Packs what the engine needs of Unicode into two small tables, `kinds.bin` and `forms.bin`, which `src/text/unicode/`
-//! includes. The libraries that know the standard lay their tables out for speed: 83 KB (gzip) in a module that browsers
-//! download, where these are 13 KB. Nothing here reads a library's tables: they are asked what they do with every
-//! character, so that an update of theirs is one of ours.
+//! Packs what the engine needs of Unicode into small tables, `kinds.bin`, `forms.bin` and `bert.bin`, which
+//! `src/text/unicode/` includes. The libraries that know the standard lay their tables out for speed: 83 KB (gzip) in a
+//! module that browsers download for the first two, where these are 13 KB. Nothing here reads a library's tables: they
+//! are asked what they do with every character, so that an update of theirs is one of ours.
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::Path;
+use unicode_categories::UnicodeCategories;
 use unicode_normalization::char::{canonical_combining_class, compose, decompose_canonical};
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
@@ -20,7 +21,9 @@ fn main() {
     println!("cargo::rerun-if-changed=src/text/unicode/kinds.rs");
     let folder = std::env::var_os("OUT_DIR").expect("cargo says where the tables go");
     let write = |name: &str, bytes: Vec<u8>| std::fs::write(Path::new(&folder).join(name), bytes);
-    write("kinds.bin", kinds()).and_then(|()| write("forms.bin", forms())).expect("the tables can be written");
+    for (name, table) in [("kinds.bin", kinds()), ("forms.bin", forms()), ("bert.bin", bert())] {
+        write(name, table).expect("the tables can be written");
+    }
 }
 
 /// Planes that have characters; of the others, all are alike.
@@ -179,6 +182,12 @@ fn forms() -> Vec<u8> {
         out.push(seconds.iter().position(|known| *known == second).expect("it was collected") as u8);
         last = [whole, first];
     }
+    forms_of(&replaced, &mut out);
+    out
+}
+
+/// Runs of characters (gap, length), and for each what it becomes: lengths, then distances of characters.
+fn forms_of(replaced: &[(char, Vec<char>)], out: &mut Vec<u8>) {
     let mut runs: Vec<(u32, u32)> = Vec::new();
     for c in replaced.iter().map(|(c, _)| *c as u32) {
         match runs.last_mut() {
@@ -186,15 +195,57 @@ fn forms() -> Vec<u8> {
             _ => runs.push((c, 1)),
         }
     }
-    varint(runs.len() as u32, &mut out);
+    varint(runs.len() as u32, out);
     let mut end = 0;
     for (start, length) in runs {
-        varint(start - end, &mut out);
-        varint(length, &mut out);
+        varint(start - end, out);
+        varint(length, out);
         end = start + length;
     }
-    replaced.iter().for_each(|(_, form)| varint(form.len() as u32, &mut out));
-    distances(replaced.into_iter().flat_map(|(_, form)| form), &mut out);
+    replaced.iter().for_each(|(_, form)| varint(form.len() as u32, out));
+    distances(replaced.iter().flat_map(|(_, form)| form.iter().copied()), out);
+}
+
+/// What BERT's tokenisers know: runs of characters of one kind (gap, length, kind; kinds as in `bert.rs`), then
+/// characters that a canonical decomposition without nonspacing marks changes, as in [`forms`].
+///
+/// The categories are those of an old version of Unicode, as in the Python package `tokenizers`: models were trained so.
+fn bert() -> Vec<u8> {
+    let mut runs: Vec<(u32, u32, u8)> = Vec::new();
+    let mut replaced: Vec<(char, Vec<char>)> = Vec::new();
+    for c in '\0'..=char::MAX {
+        let kind = match c {
+            '\t' | '\n' | '\r' => 0,
+            '\u{fffd}' => 1,
+            c if c.is_other() => 1,
+            c if c.is_mark_nonspacing() => 2,
+            c if c.is_ascii_punctuation() || c.is_punctuation() => 3,
+            _ => 0,
+        };
+        match runs.last_mut() {
+            Some((start, length, same)) if *start + *length == c as u32 && *same == kind => *length += 1,
+            _ if kind == 0 => {}
+            _ => runs.push((c as u32, 1, kind)),
+        }
+        if !SYLLABLES.contains(&c) {
+            let form: Vec<char> = [c].into_iter().nfd().filter(|part| !part.is_mark_nonspacing()).collect();
+            match kind {
+                2 => assert!(form.is_empty(), "{c:?} is a mark and leaves something"),
+                _ if form != [c] => replaced.push((c, form)),
+                _ => {}
+            }
+        }
+    }
+    let mut out = Vec::new();
+    varint(runs.len() as u32, &mut out);
+    let mut end = 0;
+    for (start, length, kind) in runs {
+        varint(start - end, &mut out);
+        varint(length, &mut out);
+        out.push(kind);
+        end = start + length;
+    }
+    forms_of(&replaced, &mut out);
     out
 }
 

@@ -78,7 +78,7 @@ impl LateHead {
         let mask = tokenizer.mask().ok_or_else(|| Error::corrupt("tokenizer.json has no mask token"))?;
         let mut skipped = BTreeSet::new();
         for symbol in PUNCTUATION.chars() {
-            skipped.extend(tokenizer.encode_bare(&symbol.to_string(), 1)?);
+            skipped.extend(tokenizer.encode_bare(&symbol.to_string(), 1));
         }
         Ok(LateHead { late, hidden, projection, mask, skipped })
     }

@@ -134,7 +134,7 @@ impl NeuralModel {
             if reading.instruction.is_some() {
                 return Err(Error::invalid(format!("model {:?} follows no instructions", self.card.name)));
             }
-            let ids = self.tokenizer.encode_bare(text, self.card.max_tokens)?;
+            let ids = self.tokenizer.encode_bare(text, self.card.max_tokens);
             return Ok(Tokens { ids, types: Vec::new() });
         }
         if let Head::Late(head) = &self.head {
@@ -142,13 +142,13 @@ impl NeuralModel {
                 Role::Query => self.card.max_tokens.min(limits::QUERY_TOKENS),
                 Role::Passage => self.card.max_tokens,
             };
-            let ids = self.tokenizer.encode(text, most - 1)?;
+            let ids = self.tokenizer.encode(text, most - 1);
             return Ok(Tokens { ids: head.marked(ids, reading.role), types: Vec::new() });
         }
         let prefix = reading.prefix(&self.card);
         let ids = match prefix.is_empty() {
-            true => self.tokenizer.encode(text, self.card.max_tokens)?,
-            false => self.tokenizer.encode(&format!("{prefix}{text}"), self.card.max_tokens)?,
+            true => self.tokenizer.encode(text, self.card.max_tokens),
+            false => self.tokenizer.encode(&format!("{prefix}{text}"), self.card.max_tokens),
         };
         Ok(Tokens { ids, types: Vec::new() })
     }
@@ -163,9 +163,9 @@ impl NeuralModel {
     }
 
     /// Tokens of a query and a passage as a cross-encoder reads them.
-    pub fn pair_tokens(&self, query: &str, passage: &str) -> Result<Tokens> {
-        let (ids, types) = self.tokenizer.encode_pair(query, passage, self.card.max_tokens)?;
-        Ok(Tokens { ids, types })
+    pub fn pair_tokens(&self, query: &str, passage: &str) -> Tokens {
+        let (ids, types) = self.tokenizer.encode_pair(query, passage, self.card.max_tokens);
+        Tokens { ids, types }
     }
 
     /// Vectors of inputs that are tokens already, `[inputs, dims]`.
@@ -374,8 +374,8 @@ impl NeuralModel {
         }
         if role == Role::Query && query != QuerySide::Model {
             let plain = |text: &String| self.tokenizer.encode_bare(text, self.card.max_tokens);
-            let weights = |text| Ok(head.token_weights(&plain(text)?, query == QuerySide::Table));
-            return texts.iter().map(weights).collect();
+            let weights = |text| head.token_weights(&plain(text), query == QuerySide::Table);
+            return Ok(texts.iter().map(weights).collect());
         }
         let mut out = Vec::with_capacity(texts.len());
         self.run(
@@ -520,6 +520,6 @@ impl Reranker for NeuralModel {
         passages: &'a [String],
         pacer: &'a dyn Pacer,
     ) -> LocalFuture<'a, Result<Vec<f32>>> {
-        Box::pin(self.logits(passages.len(), move |i| self.pair_tokens(query, &passages[i]), pacer))
+        Box::pin(self.logits(passages.len(), move |i| Ok(self.pair_tokens(query, &passages[i])), pacer))
     }
 }

@@ -13,6 +13,8 @@ pub use analyze::{Analyzer, Analyzers, Detector, Guess, AUTO, LANGUAGES};
 pub use chunk::{chunk, passage, sentences, Chunk, ChunkOptions, Chunked, Strategy, MIN_TOKENS};
 pub use highlight::highlight;
 pub use unicode::graphemes;
+#[cfg(feature = "neural")]
+pub(crate) use unicode::{BertCharacters, BertKind};
 
 /// Counts tokens as some model would. Declared here and implemented by `model`, so that chunkers can respect the
 /// limits of a model they do not know.

@@ -212,7 +212,7 @@ impl Model {
     /// Token ids of a pair, as a cross-encoder reads it, and behind them as many token types.
     #[wasm_bindgen(js_name = pairTokens)]
     pub fn pair_tokens(&self, query: &str, passage: &str) -> JsResult<Vec<u32>> {
-        let Tokens { mut ids, types } = self.0.pair_tokens(query, passage)?;
+        let Tokens { mut ids, types } = self.0.pair_tokens(query, passage);
         ids.extend(types);
         Ok(ids)
     }

@@ -379,13 +379,15 @@ fn model_files() {
     });
     fuzz("tokenizer.json", &[TOKENIZER.as_bytes().to_vec()], PLAIN, |bytes| {
         let tokenizer = Tokenizer::from_json(bytes)?;
-        tokenizer.encode("salt and seas \u{0}\u{fffd} by the lamp", 8)?;
-        tokenizer.encode_pair("salt", "lamps", 8).map(drop)
+        tokenizer.encode("salt and seas \u{0}\u{fffd} by the lamp", 8);
+        tokenizer.encode_pair("salt", "lamps", 8);
+        Ok(())
     });
     fuzz("tokenizer.json of Unigram", &[UNIGRAM.as_bytes().to_vec()], PLAIN, |bytes| {
         let tokenizer = Tokenizer::from_json(bytes)?;
-        tokenizer.encode("salt and\tseas \u{0}\u{fffd} by the <mask> lamp", 8)?;
-        tokenizer.encode_pair("salt", "lamps", 8).map(drop)
+        tokenizer.encode("salt and\tseas \u{0}\u{fffd} by the <mask> lamp", 8);
+        tokenizer.encode_pair("salt", "lamps", 8);
+        Ok(())
     });
     fuzz("safetensors", &[safetensors(&card)], PLAIN, |bytes| {
         let mut stream = WeightStream::new(&card);

@@ -88,7 +88,7 @@ fn vectors_of_tokens_are_those_of_full_precision() {
                 let (found, mut wanted) =
                     (rows(&model, text, role), expected(&model.card().bert, &weights, &ids, projection));
                 if role == Role::Passage {
-                    let skipped = [".", ",", "?", ":", "'"].map(|it| model.tokenizer().encode_bare(it, 1).unwrap()[0]);
+                    let skipped = [".", ",", "?", ":", "'"].map(|it| model.tokenizer().encode_bare(it, 1)[0]);
                     let mut ids = ids.iter();
                     wanted.retain(|_| !skipped.contains(ids.next().unwrap()));
                 }

@@ -1,9 +1,7 @@
 //! The pieces of a Unigram vocabulary with their scores, and the segmentation of a word into pieces that has the
 //! greatest sum of scores (Kudo 2018, section 3.2; Viterbi's algorithm).
-//!
-//! A trie of 250,000 pieces would take many times their own size. They are kept sorted instead, end to end: all that
-//! begin with the same bytes stand side by side, so that one more byte of text narrows a range by two binary searches.
 
+use super::sorted::Sorted;
 use crate::error::{Error, Result};
 use std::ops::Range;
 
@@ -11,14 +9,9 @@ use std::ops::Range;
 const UNKNOWN_PENALTY: f64 = 10.0;
 
 pub(super) struct Pieces {
-    /// In order of their bytes.
-    bytes: Vec<u8>,
-    /// Where each ends in `bytes`.
-    ends: Vec<u32>,
-    ids: Vec<u32>,
+    sorted: Sorted,
+    /// In the order of the pieces' bytes.
     scores: Vec<f64>,
-    /// How many pieces begin with a smaller byte, for each byte and for 256.
-    first: Vec<u32>,
     unknown: u32,
     unknown_score: f64,
     /// Length of the longest piece in bytes.
@@ -54,36 +47,17 @@ impl Pieces {
             let count = ends.len();
             return Err(Error::corrupt(format!("tokenizer.json: the unknown token is {unknown} of {count} pieces")));
         }
-        let piece = |id: u32| {
-            let start = id.checked_sub(1).map_or(0, |before| ends[before as usize]);
-            &bytes[start as usize..ends[id as usize] as usize]
-        };
-        let mut ids: Vec<u32> = (0..ends.len() as u32).collect();
-        ids.sort_unstable_by_key(|id| piece(*id));
-        let (mut sorted, mut sorted_ends) = (Vec::with_capacity(bytes.len()), Vec::with_capacity(ids.len()));
-        let (mut first, mut longest) = (vec![0; 257], 0);
-        for (at, &id) in ids.iter().enumerate() {
-            let bytes = piece(id);
-            if at > 0 && bytes == piece(ids[at - 1]) {
-                let text = String::from_utf8_lossy(bytes);
-                return Err(Error::corrupt(format!("tokenizer.json: the piece {text:?} is there twice")));
-            }
-            sorted.extend_from_slice(bytes);
-            sorted_ends.push(sorted.len() as u32);
-            longest = longest.max(bytes.len());
-            // An empty piece matches nothing; it counts as smaller than every byte.
-            first[bytes.first().map_or(0, |byte| usize::from(*byte) + 1)] += 1;
-        }
-        for byte in 1..first.len() {
-            first[byte] += first[byte - 1];
-        }
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let pieces = starts.zip(ends).map(|(start, end)| &bytes[start as usize..*end as usize]);
+        let longest = pieces.clone().map(<[u8]>::len).max().unwrap_or(0);
+        let sorted = Sorted::new(pieces.zip(0..).collect()).map_err(|twice| {
+            let text = String::from_utf8_lossy(twice);
+            Error::corrupt(format!("tokenizer.json: the piece {text:?} is there twice"))
+        })?;
         let worst = scores.iter().copied().fold(f64::INFINITY, f64::min);
         Ok(Pieces {
-            bytes: sorted,
-            ends: sorted_ends,
-            scores: ids.iter().map(|id| scores[*id as usize]).collect(),
-            ids,
-            first,
+            scores: sorted.ids().iter().map(|id| scores[*id as usize]).collect(),
+            sorted,
             unknown,
             unknown_score: worst - UNKNOWN_PENALTY,
             longest,
@@ -91,7 +65,7 @@ impl Pieces {
     }
 
     pub fn len(&self) -> usize {
-        self.ids.len()
+        self.scores.len()
     }
 
     pub fn unknown(&self) -> u32 {
@@ -100,39 +74,6 @@ impl Pieces {
 
     pub fn longest(&self) -> usize {
         self.longest
-    }
-
-    /// Shows `each` the pieces with which `text` begins: length in bytes and place in the sorted order.
-    fn prefixes(&self, text: &[u8], mut each: impl FnMut(usize, usize)) {
-        let Some(&byte) = text.first() else { return };
-        let (mut low, mut high) = (self.first[usize::from(byte)] as usize, self.first[usize::from(byte) + 1] as usize);
-        for depth in 1.. {
-            if low == high {
-                return;
-            }
-            // The piece that has no more bytes than these comes before all that have.
-            let start = if low == 0 { 0 } else { self.ends[low - 1] };
-            if (self.ends[low] - start) as usize == depth {
-                each(depth, low);
-                low += 1;
-            }
-            let Some(&byte) = text.get(depth) else { return };
-            low = self.bound(low, high, depth, |found| found < byte);
-            high = self.bound(low, high, depth, |found| found == byte);
-        }
-    }
-
-    /// The first place in `low..high` whose byte number `depth` is not `before` any longer.
-    fn bound(&self, mut low: usize, mut high: usize, depth: usize, before: impl Fn(u8) -> bool) -> usize {
-        while low < high {
-            let middle = low + (high - low) / 2;
-            let start = if middle == 0 { 0 } else { self.ends[middle - 1] as usize };
-            match before(self.bytes[start + depth]) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        low
     }
 
     /// Ids of the best segmentation of `word`, each with its span. Unknown characters side by side are one token.
@@ -149,8 +90,8 @@ impl Pieces {
                 }
             };
             let mut known = false;
-            self.prefixes(&word.as_bytes()[start..], |length, place| {
-                offer(start + length, self.scores[place] + here, self.ids[place]);
+            self.sorted.prefixes(&word.as_bytes()[start..], |length, place| {
+                offer(start + length, self.scores[place] + here, self.sorted.ids()[place]);
                 known |= length == c.len_utf8();
             });
             if !known {

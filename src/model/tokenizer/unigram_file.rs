@@ -1,9 +1,12 @@
 //! A Unigram `tokenizer.json`, read in one pass: a quarter of a million pieces go straight to where they stay, not
 //! through a tree of JSON values.
 
+use super::added::{Added, AddedTokens};
 use super::charsmap::Charsmap;
 use super::pieces::Pieces;
-use super::unigram::{Added, Part, Unigram, MARK};
+use super::templates::Templates;
+use super::unigram::{Unigram, MARK};
+use super::{Model, Tokenizer};
 use crate::error::{Error, Result};
 use crate::limits;
 use serde::de::{SeqAccess, Visitor};
@@ -14,27 +17,15 @@ use std::fmt;
 #[derive(Deserialize)]
 struct File {
     #[serde(default)]
-    added_tokens: Vec<AddedToken>,
+    added_tokens: Vec<Added>,
     normalizer: Value,
     pre_tokenizer: Value,
     post_processor: Value,
-    model: Model,
+    model: UnigramModel,
 }
 
 #[derive(Deserialize)]
-struct AddedToken {
-    id: u32,
-    content: String,
-    #[serde(default)]
-    single_word: bool,
-    #[serde(default)]
-    lstrip: bool,
-    #[serde(default)]
-    rstrip: bool,
-}
-
-#[derive(Deserialize)]
-struct Model {
+struct UnigramModel {
     unk_id: Option<u32>,
     #[serde(default)]
     byte_fallback: bool,
@@ -78,32 +69,21 @@ impl<'de> Deserialize<'de> for Vocabulary {
 }
 
 /// Reads a file whose model is known to be a Unigram.
-pub(super) fn read(bytes: &[u8]) -> Result<Unigram> {
+pub(super) fn read(bytes: &[u8]) -> Result<Tokenizer> {
     let file: File = serde_json::from_slice(bytes).map_err(|e| Error::corrupt("tokenizer.json").with_source(e))?;
-    let Model { unk_id, byte_fallback, vocab } = file.model;
+    let UnigramModel { unk_id, byte_fallback, vocab } = file.model;
     if byte_fallback {
         return Err(unsupported("model.byte_fallback", "true"));
     }
     let unknown = unk_id.ok_or_else(|| Error::corrupt("tokenizer.json: a Unigram model without \"unk_id\""))?;
     let pieces = Pieces::new(&vocab.bytes, &vocab.ends, &vocab.scores, unknown)?;
-    let mut added = Vec::new();
-    for AddedToken { id, content, single_word, lstrip, rstrip } in file.added_tokens {
-        if id as usize >= limits::MODEL_VOCAB {
-            let cap = limits::MODEL_VOCAB;
-            return Err(Error::limit(format!("tokenizer.json: token id {id}; the limit is {cap}")));
-        }
-        if single_word {
-            return Err(unsupported("added_tokens.single_word", "true"));
-        }
-        if !content.is_empty() {
-            added.push(Added { content, id, strip_left: lstrip, strip_right: rstrip });
-        }
-    }
-    added.sort_by_key(|added| std::cmp::Reverse(added.content.len()));
     let (charsmap, squeeze) = normalizer(&file.normalizer)?;
     let splits_at_space = splits_at_space(&file.pre_tokenizer)?;
-    let (single, pair) = templates(&file.post_processor)?;
-    Ok(Unigram { pieces, charsmap, squeeze, splits_at_space, added, single, pair })
+    let (added, templates) = (AddedTokens::new(file.added_tokens)?, Templates::read(&file.post_processor)?);
+    let largest = added.largest_id().max(templates.largest_id());
+    let vocabulary = pieces.len().max(largest.map_or(0, |id| id as usize + 1));
+    let model = Model::Unigram(Box::new(Unigram { pieces, charsmap, squeeze, splits_at_space }));
+    Ok(Tokenizer { model, added, templates, mask: None, vocabulary })
 }
 
 fn unsupported(what: &str, found: &str) -> Error {
@@ -158,47 +138,6 @@ fn splits_at_space(json: &Value) -> Result<bool> {
         Some("WhitespaceSplit") => Ok(true),
         Some(other) => Err(unsupported("pre_tokenizer", other)),
     }
-}
-
-/// What surrounds one text, and two.
-fn templates(json: &Value) -> Result<(Vec<Part>, Vec<Part>)> {
-    let text = |second| Part::Text { second, kind: 0 };
-    if json.is_null() {
-        return Ok((vec![text(false)], vec![text(false), text(true)]));
-    }
-    if kind(json) != "TemplateProcessing" {
-        return Err(unsupported("post_processor", kind(json)));
-    }
-    let template = |name: &str| -> Result<Vec<Part>> {
-        let parts = json.get(name).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-        let parts: Result<Vec<Vec<Part>>> = parts.iter().map(|part| read_part(part, &json["special_tokens"])).collect();
-        Ok(parts?.concat())
-    };
-    let (single, pair) = (template("single")?, template("pair")?);
-    let texts = |parts: &[Part]| parts.iter().filter(|part| matches!(part, Part::Text { .. })).count();
-    match (texts(&single), texts(&pair)) {
-        (1, 2) => Ok((single, pair)),
-        _ => Err(Error::corrupt("tokenizer.json: \"post_processor\" does not take one text and two")),
-    }
-}
-
-/// One entry of a template: a text, or the ids of a special token.
-fn read_part(part: &Value, tokens: &Value) -> Result<Vec<Part>> {
-    let broken = || Error::corrupt(format!("tokenizer.json: \"post_processor\" has the part {part}"));
-    let field = |of: &Value, key: &str| of.get(key).and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-    if let Some(text) = part.get("Sequence") {
-        let second = match text["id"].as_str() {
-            Some("A") => false,
-            Some("B") => true,
-            _ => return Err(broken()),
-        };
-        return Ok(vec![Part::Text { second, kind: field(text, "type_id").unwrap_or(0) }]);
-    }
-    let token = part.get("SpecialToken").ok_or_else(broken)?;
-    let kind = field(token, "type_id").unwrap_or(0);
-    let ids = token["id"].as_str().and_then(|name| tokens.get(name)?.get("ids")?.as_array()).ok_or_else(broken)?;
-    let ids = ids.iter().map(|id| id.as_u64().and_then(|id| u32::try_from(id).ok()).ok_or_else(broken));
-    ids.map(|id| Ok(Part::Token { id: id?, kind })).collect()
 }
 
 /// Standard base64 (RFC 4648), with or without padding.

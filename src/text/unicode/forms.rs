@@ -1,6 +1,7 @@
 //! Normal form KC (UAX #15): characters that only look different become one, and marks are composed with their letters.
 
 use super::packed::Packed;
+use super::replaced::Replaced;
 use crate::sorting::sort_by_key;
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -35,9 +36,7 @@ struct Table {
     pairs: Vec<[char; 3]>,
     /// The same by the other two.
     composed: Vec<[char; 3]>,
-    /// Characters that have another form, and where that ends in `forms`.
-    replaced: Vec<(char, u16)>,
-    forms: Vec<char>,
+    replaced: Replaced,
     /// One bit a character: whether it may change, or what is around it.
     affected: Vec<u64>,
 }
@@ -61,6 +60,14 @@ fn place(c: char, first: u32, count: u32) -> Option<u32> {
     (c as u32).checked_sub(first).filter(|&place| place < count)
 }
 
+/// The letters of a syllable of Hangul.
+pub(super) fn jamo(c: char) -> Option<impl Iterator<Item = char>> {
+    let place = place(c, SYLLABLE, LEADS * VOWELS * TRAILS)?;
+    let (lead, vowel, trail) = (place / (VOWELS * TRAILS), place / TRAILS % VOWELS, place % TRAILS);
+    let trail = (trail > 0).then_some(TRAIL + trail);
+    Some([LEAD + lead, VOWEL + vowel].into_iter().chain(trail).map(character))
+}
+
 impl Table {
     fn get() -> &'static Table {
         static TABLE: OnceLock<Table> = OnceLock::new();
@@ -80,15 +87,7 @@ impl Table {
         let pairs: Vec<[char; 3]> = pairs.collect();
         let mut composed = pairs.clone();
         sort_by_key(&mut composed, |pair| [pair[1], pair[2]]);
-        end = 0;
-        let runs: Vec<_> = (0..packed.varint()).map(|_| packed.run(&mut end)).collect();
-        let mut length = 0;
-        let replaced = runs.into_iter().flatten().map(|code| {
-            length += packed.varint() as u16;
-            (character(code), length)
-        });
-        let replaced: Vec<_> = replaced.collect();
-        let forms = packed.chars();
+        let replaced = Replaced::unpack(&mut packed);
         let mut affected = Vec::new();
         let mut affect = |code: u32| {
             let word = code as usize / 64;
@@ -98,10 +97,10 @@ impl Table {
             affected[word] |= 1 << (code % 64);
         };
         classes.iter().flat_map(|(run, _)| run.clone()).for_each(&mut affect);
-        replaced.iter().for_each(|&(c, _)| affect(c as u32));
+        replaced.chars().for_each(|c| affect(c as u32));
         seconds.into_iter().for_each(|c| affect(c as u32));
         (VOWEL..TRAIL + TRAILS).for_each(affect);
-        Table { classes, pairs, composed, replaced, forms, affected }
+        Table { classes, pairs, composed, replaced, affected }
     }
 
     fn is_affected(&self, c: char) -> bool {
@@ -120,16 +119,12 @@ impl Table {
     /// Appends the full decomposition of a character with the classes of its parts. Marks are put into their order:
     /// behind those of their class or a lower one.
     fn decompose(&self, c: char, out: &mut Vec<(char, u8)>) {
-        if let Some(place) = place(c, SYLLABLE, LEADS * VOWELS * TRAILS) {
-            let (lead, vowel, trail) = (place / (VOWELS * TRAILS), place / TRAILS % VOWELS, place % TRAILS);
-            out.extend([(character(LEAD + lead), 0), (character(VOWEL + vowel), 0)]);
-            out.extend((trail > 0).then_some((character(TRAIL + trail), 0)));
+        if let Some(parts) = jamo(c) {
+            out.extend(parts.map(|part| (part, 0)));
         } else if let Some([_, first, second]) = self.pair(c) {
             self.decompose(first, out);
             self.decompose(second, out);
-        } else if let Ok(at) = self.replaced.binary_search_by_key(&c, |replaced| replaced.0) {
-            let start = at.checked_sub(1).map_or(0, |before| self.replaced[before].1);
-            let form = &self.forms[usize::from(start)..usize::from(self.replaced[at].1)];
+        } else if let Some(form) = self.replaced.form(c) {
             form.iter().for_each(|&part| self.decompose(part, out));
         } else {
             let class = self.class(c);

@@ -1,17 +1,22 @@
-//! What the Unicode standard says about characters: normal form KC, and where graphemes, words and sentences end.
-//! `build.rs` asks the libraries that know it about every character and packs their answers into two small tables, which
-//! are unpacked when they are first needed. Results are those of the libraries, which the tests compare with.
+//! What the Unicode standard says about characters: normal form KC, where graphemes, words and sentences end, and what
+//! BERT's tokenisers ask. `build.rs` asks the libraries that know it about every character and packs their answers into
+//! small tables, which are unpacked when they are first needed. Results are those of the libraries, which the tests compare with.
 
+#[cfg(feature = "neural")]
+mod bert;
 mod forms;
 mod graphemes;
 mod kinds;
 mod packed;
+mod replaced;
 mod sentences;
 mod table;
 #[cfg(test)]
 mod tests;
 mod words;
 
+#[cfg(feature = "neural")]
+pub use bert::{BertCharacters, BertKind};
 pub(super) use forms::{nfkc, undecorated};
 pub use graphemes::graphemes;
 pub(super) use sentences::sentences;

@@ -49,6 +49,26 @@ fn letters_lose_the_marks_that_canonical_decomposition_parts_from_them() {
     }
 }
 
+#[cfg(feature = "neural")]
+#[test]
+fn bert_knows_of_every_character_what_the_libraries_say() {
+    use unicode_categories::UnicodeCategories;
+    let table = BertCharacters::get();
+    for c in '\0'..=char::MAX {
+        let expected = match c {
+            '\t' | '\n' | '\r' => BertKind::Plain,
+            c if c.is_other() || c == char::REPLACEMENT_CHARACTER => BertKind::Control,
+            c if c.is_mark_nonspacing() => BertKind::Mark,
+            c if c.is_ascii_punctuation() || c.is_punctuation() => BertKind::Punctuation,
+            _ => BertKind::Plain,
+        };
+        assert_eq!(table.kind(c), expected, "{c:?}");
+        let mut unmarked = String::new();
+        table.push_unmarked(c, &mut unmarked);
+        assert_eq!(unmarked, c.nfd().filter(|part| !part.is_mark_nonspacing()).collect::<String>(), "{c:?}");
+    }
+}
+
 type Pieces<'a> = Vec<(usize, &'a str)>;
 
 #[track_caller]
