@@ -8,7 +8,7 @@ let model;
 let work;
 
 /** The work over texts, or over pairs with a query. */
-const doing = ({ query, texts }) => () => (query === undefined ? model.embed(texts, "passage", never) : model.score(query, texts, never));
+const doing = ({ query, texts }) => () => (query === undefined ? model.embed(texts, { role: "passage" }, never) : model.score(query, texts, never));
 
 answer({
   async load({ url, name }) {
