@@ -9,7 +9,7 @@ pub mod engine;
 pub mod error;
 pub mod eval;
 pub mod index;
-pub mod kernel;
+pub use nearfield_kernel as kernel;
 pub mod limits;
 pub mod model;
 pub mod pace;

@@ -33,9 +33,9 @@ macro_rules! vectorised {
             {
                 type L = std::arch::wasm32::v128;
                 #[cfg(target_feature = "relaxed-simd")]
-                type T = $crate::kernel::relaxed::Relaxed;
+                type T = $crate::relaxed::Relaxed;
                 #[cfg(not(target_feature = "relaxed-simd"))]
-                type T = $crate::kernel::simd128::Plain;
+                type T = $crate::simd128::Plain;
                 $body
             }
             #[cfg(target_arch = "x86_64")]
@@ -43,19 +43,19 @@ macro_rules! vectorised {
                 type L = std::arch::x86_64::__m256;
                 #[target_feature(enable = "avx2,fma,popcnt,avx512f,avx512vnni")]
                 fn vnni($($arg: $type),*) $(-> $result)? {
-                    type T = $crate::kernel::x86::Vnni;
+                    type T = $crate::x86::Vnni;
                     $body
                 }
                 #[target_feature(enable = "avx2,fma,popcnt")]
                 fn avx2($($arg: $type),*) $(-> $result)? {
-                    type T = $crate::kernel::x86::Avx2;
+                    type T = $crate::x86::Avx2;
                     $body
                 }
-                if $crate::kernel::x86::has_vnni() {
+                if $crate::x86::has_vnni() {
                     // SAFETY: the processor has just been found to have these instructions.
                     return unsafe { vnni($($arg),*) };
                 }
-                if $crate::kernel::x86::has_avx2() {
+                if $crate::x86::has_avx2() {
                     // SAFETY: as above.
                     return unsafe { avx2($($arg),*) };
                 }
@@ -63,7 +63,7 @@ macro_rules! vectorised {
             #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             {
                 type L = [f32; 4];
-                type T = $crate::kernel::tile::Portable;
+                type T = $crate::tile::Portable;
                 $body
             }
         }

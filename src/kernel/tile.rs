@@ -93,8 +93,8 @@ pub fn store_f32<L: Lanes>(sums: [L; 4], scale: L, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::lanes::WHOLE;
-    use crate::kernel::{math, packed::PANEL, scalar};
+    use crate::lanes::WHOLE;
+    use crate::{math, packed::PANEL, scalar};
 
     /// Codes and weights that fill the ranges, ends included.
     fn numbers(len: usize, low: i32, high: i32) -> Vec<i32> {
@@ -142,7 +142,7 @@ mod tests {
         check_all::<Portable>();
         #[cfg(target_arch = "x86_64")]
         {
-            use crate::kernel::x86;
+            use crate::x86;
             if x86::has_avx2() {
                 check_all::<x86::Avx2>();
             }

@@ -29,7 +29,7 @@ const cargo = (...args) => () => run("cargo", args);
 
 /** With what they print, such as how many cases of damage were tried. */
 const nativeTests = () =>
-  run("cargo", ["test", "--no-fail-fast", "--", "--show-output"], { env: { NEARFIELD_MODELS: models, ...LONG } });
+  run("cargo", ["test", "--workspace", "--no-fail-fast", "--", "--show-output"], { env: { NEARFIELD_MODELS: models, ...LONG } });
 
 /** Rust tests in a real browser: those of tests/web_*.rs, or some of them. */
 function wasmPack(browser, driver, { env = {}, tests = "web_*" } = {}) {
@@ -63,8 +63,8 @@ const runners = [
     name: "native",
     needs: ["models", "reference"],
     stages: [
-      ["formatting", cargo("fmt", "--check"), checkCounts],
-      ["clippy", cargo("clippy", "--all-targets", "--quiet", "--", "-D", "warnings"), checkCounts],
+      ["formatting", cargo("fmt", "--all", "--check"), checkCounts],
+      ["clippy", cargo("clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"), checkCounts],
       ["native tests", nativeTests, cargoCounts],
       ["dependencies", audit, checkCounts],
     ],

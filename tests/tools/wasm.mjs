@@ -11,38 +11,39 @@ import { capture, must } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
 
 export const TARGET = "wasm32-unknown-unknown";
+/** In place of `rustc`, for our own packages. */
+const relaxed = join(root, "tests", "tools", "relaxed-rustc");
 const features = (...names) => ["--no-default-features", "--features", names.join(",")];
 /** What tests need of the crate. */
 export const FEATURES = features("neural", "reference", "gpu");
 
 /**
- * Of each glue its features, how this crate is optimised where not for speed alone, and the modules that it serves: file
- * name in pkg/, flags for this crate alone.
+ * Of each glue its features, how large a function may be that is inlined, the level of optimisation where that is not
+ * the profile's, and the modules that it serves: file name in pkg/, flags for our own packages.
+ *
+ * The compiler's own 275 for inlining makes modules a fifth larger and nothing faster: what the kernels want inlined
+ * says so. Candle's code is generic and so compiled as part of ours; it wants both.
  */
 const products = [
   {
     glue: "nearfield",
     features: features("neural"),
-    inline: 130,
+    inline: 10,
     modules: [
-      { file: "nearfield.wasm", rustc: [], opt: [] },
-      { file: "nearfield-relaxed.wasm", rustc: ["-C", "target-feature=+relaxed-simd"], opt: ["--enable-relaxed-simd"] },
+      { file: "nearfield.wasm" },
+      { file: "nearfield-relaxed.wasm", env: { RUSTC_WORKSPACE_WRAPPER: relaxed }, opt: ["--enable-relaxed-simd"] },
     ],
   },
-  { glue: "lite", features: features("engine"), inline: 10, level: "s", modules: [{ file: "lite/nearfield.wasm", rustc: [], opt: [] }] },
-  { glue: "reference", features: features("reference"), inline: 10, modules: [{ file: "reference.wasm", rustc: [], opt: [] }] },
-  { glue: "generator", features: features("generator"), inline: 130, modules: [{ file: "generator.wasm", rustc: [], opt: [] }] },
-  { glue: "gpu", features: features("gpu"), inline: 10, modules: [{ file: "gpu.wasm", rustc: [], opt: [] }] },
+  { glue: "lite", features: features("engine"), inline: 10, modules: [{ file: "lite/nearfield.wasm" }] },
+  { glue: "reference", features: features("reference"), inline: 10, level: "3", modules: [{ file: "reference.wasm" }] },
+  { glue: "generator", features: features("generator"), inline: 130, level: "3", modules: [{ file: "generator.wasm" }] },
+  { glue: "gpu", features: features("gpu"), inline: 10, modules: [{ file: "gpu.wasm" }] },
 ];
 /**
  * Products that are built one after the other, by their glue. Linking uses one core, so there are two lanes at a time, in
  * a target folder each, since cargo locks it; what both compile is little beside what they link.
  */
 const LANES = [["nearfield"], ["lite", "gpu", "reference", "generator"]];
-/**
- * How large a function may be that is inlined; the compiler's own 275 makes modules a tenth larger and nothing faster.
- * With 10, the full module would shrink by 76 KB (gzip) and the encoder be a tenth slower.
- */
 const inlining = (threshold) => ["-C", `llvm-args=-inline-threshold=${threshold}`];
 
 const wasmOpt = join(root, "node_modules", "binaryen", "bin", "wasm-opt");
@@ -92,7 +93,8 @@ async function buildOneQuickly({ glue, features, modules }) {
   const out = join(target, "quick");
   const settings = { LTO: "false", CODEGEN_UNITS: "16", INCREMENTAL: "true" };
   const profile = Object.fromEntries(Object.entries(settings).map(([name, value]) => [`CARGO_PROFILE_RELEASE_${name}`, value]));
-  await compile({ ...modules.at(-1), opt: undefined }, glue, features, out, { CARGO_TARGET_DIR: out, ...profile });
+  const { file, env } = modules.at(-1);
+  await compile({ file }, glue, features, out, { CARGO_TARGET_DIR: out, ...env, ...profile });
   await unify(out, glue);
   await mkdir(bindgen, { recursive: true });
   for (const { file } of modules) await copyFile(join(out, "module.wasm"), join(pkg, file));
@@ -104,12 +106,12 @@ async function buildLane(names, out) {
   for (const name of names) await buildProduct(products.find(({ glue }) => glue === name), out, { CARGO_TARGET_DIR: folder });
 }
 
-async function buildProduct({ glue, features, inline, level = "3", modules }, out, env) {
+async function buildProduct({ glue, features, inline, level, modules }, out, settings) {
   const glues = [];
-  const profile = { ...env, CARGO_PROFILE_RELEASE_OPT_LEVEL: level };
-  for (const module of modules) {
-    const folder = join(out, module.file);
-    await compile({ ...module, rustc: [...inlining(inline), ...module.rustc] }, glue, features, folder, profile);
+  const profile = level && { CARGO_PROFILE_RELEASE_OPT_LEVEL: level };
+  for (const { file, env, opt = [] } of modules) {
+    const folder = join(out, file);
+    await compile({ file, rustc: inlining(inline), opt }, glue, features, folder, { ...settings, ...profile, ...env });
     glues.push(await unify(folder, glue));
   }
   if (glues.some((text) => text !== glues[0])) {
@@ -128,7 +130,7 @@ async function unify(folder, name) {
 }
 
 /** cargo, wasm-bindgen and, with options for it, wasm-opt, into the folder `out`. */
-async function compile({ file, rustc, opt }, glue, features, out, extra = {}) {
+async function compile({ file, rustc = [], opt }, glue, features, out, extra = {}) {
   console.log(`  ${file}`);
   const env = { ...wasmEnv(), ...extra };
   const profile = ["rustc", "--release", "--lib", "--crate-type", "cdylib", "--target", TARGET];
@@ -146,7 +148,7 @@ async function stampOf() {
   const hash = createHash("sha256");
   const all = await readdir(join(root, "src"), { recursive: true });
   const sources = all.filter((name) => /\.\w+$/.test(name) && !/^js\b/.test(name)).sort();
-  const settings = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml", "package-lock.json", "tests/tools/wasm.mjs", "tests/tools/glue.mjs"];
+  const settings = ["Cargo.toml", "Cargo.lock", "build.rs", ".cargo/config.toml", "package-lock.json", ...["glue.mjs", "relaxed-rustc", "wasm.mjs"].map((name) => join("tests", "tools", name))];
   for (const name of [...sources.map((name) => join("src", name)), ...settings]) {
     hash.update(`${name}\0`).update(await readFile(join(root, name)));
   }

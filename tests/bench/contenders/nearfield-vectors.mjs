@@ -19,6 +19,8 @@ const hooks = {
   embed,
   score: () => Promise.reject(new Error("there is no reranker")),
   buildGraph: (_, job) => Promise.resolve(buildGraph(job)),
+  release: () => {},
+  regain: () => Promise.resolve(),
   pause: () => undefined,
   progress: () => {},
   now: () => performance.now(),
