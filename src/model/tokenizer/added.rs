@@ -1,8 +1,10 @@
 //! Tokens that are recognised in a text as they are written, such as `[SEP]`, before it is cut into words.
 
 use super::check_id;
+use super::sorted::Sorted;
 use crate::error::{Error, Result};
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 /// As `tokenizer.json` describes one.
@@ -25,10 +27,9 @@ pub(super) struct Added {
 
 /// Some of them, to be found in a text.
 pub(super) struct AddedTokens {
-    /// Longest first.
     tokens: Vec<Added>,
-    /// Whether one of them begins with this byte.
-    begins: [bool; 256],
+    /// What they are, with their places in `tokens`.
+    contents: Sorted,
 }
 
 /// A part of a text.
@@ -40,22 +41,20 @@ pub(super) enum Segment<'a> {
 }
 
 impl AddedTokens {
-    /// Empty ones are left out.
+    /// Empty ones are left out, and so are those whose content another one before them has.
     ///
     /// Errors: `LimitExceeded` for an id above the cap, `Unsupported` for tokens that want no letter beside them.
     pub fn new(mut tokens: Vec<Added>) -> Result<AddedTokens> {
-        tokens.retain(|added| !added.content.is_empty());
+        let mut known = BTreeSet::new();
+        tokens.retain(|added| !added.content.is_empty() && known.insert(added.content.clone()));
         tokens.iter().try_for_each(|added| check_id(added.id.into()).map(drop))?;
         if let Some(added) = tokens.iter().find(|added| added.single_word) {
             let content = &added.content;
             return Err(Error::unsupported(format!("tokenizer.json: added token {content:?} with \"single_word\"")));
         }
-        tokens.sort_by_key(|added| std::cmp::Reverse(added.content.len()));
-        let mut begins = [false; 256];
-        for added in &tokens {
-            begins[usize::from(added.content.as_bytes()[0])] = true;
-        }
-        Ok(AddedTokens { tokens, begins })
+        let contents = tokens.iter().map(|added| added.content.as_bytes()).zip(0..);
+        let contents = Sorted::new(contents.collect()).map_err(|_| Error::internal("an added token twice"))?;
+        Ok(AddedTokens { tokens, contents })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -97,11 +96,11 @@ impl AddedTokens {
 
     /// The next token in `text` from byte `at` on, and where it begins.
     fn next(&self, text: &str, at: usize) -> Option<(usize, &Added)> {
-        let bytes = text.as_bytes();
-        let mut candidates = (at..bytes.len()).filter(|&start| self.begins[usize::from(bytes[start])]);
-        candidates.find_map(|start| {
-            let starts = |added: &&Added| bytes[start..].starts_with(added.content.as_bytes());
-            Some((start, self.tokens.iter().find(starts)?))
+        (at..text.len()).find_map(|start| {
+            let mut longest = None;
+            self.contents.prefixes(&text.as_bytes()[start..], |_, place| longest = Some(place));
+            let place = self.contents.ids()[longest?];
+            Some((start, &self.tokens[place as usize]))
         })
     }
 }
