@@ -132,7 +132,10 @@ export interface SearchOptions extends ProgressOptions {
     | undefined;
   /** Candidates of each leg. Default 100; 200 for weighted fusion and for "two-stage". */
   depth?: number | undefined;
-  /** Compare only the first so many dimensions of the vectors. What they are good for, `stats().prefixes` says. */
+  /**
+   * Compare only the first so many dimensions of the vectors. What they are good for, `stats().prefixes` says: with "pca",
+   * 64, 128, 256 and 512 are (in between, the best of neither), with "matryoshka" those that the model was trained for.
+   */
   dims?: number | undefined;
   /**
    * Compare one bit of each dimension with the query's numbers first: of 32 bytes of "f32" it reads one. Always a scan,
