@@ -21,7 +21,7 @@ export const FEATURES = features("neural", "reference", "gpu");
  * Of each glue its features, how large a function may be that is inlined, the level of optimisation where that is not
  * the profile's, and the modules that it serves: file name in pkg/, flags for our own packages.
  *
- * The compiler's own 275 for inlining makes modules a fifth larger and nothing faster: what the kernels want inlined
+ * The compiler's own 275 for inlining makes modules larger and nothing faster: what the kernels want inlined
  * says so. Candle's code is generic and so compiled as part of ours; it wants both.
  */
 const products = [
