@@ -145,16 +145,11 @@ fn kinds() -> Vec<u8> {
 /// apart or replaces in runs (gap, length), and for each what it becomes: lengths, then distances of characters.
 fn forms() -> Vec<u8> {
     let all = || PLANES.into_iter().flatten();
-    let mut classes: Vec<(u32, u32, u8)> = Vec::new();
+    let mut classes = Vec::new();
     let mut pairs: Vec<[char; 3]> = Vec::new();
     let mut replaced: Vec<(char, Vec<char>)> = Vec::new();
     for c in all().filter(|c| !SYLLABLES.contains(c)) {
-        let class = canonical_combining_class(c);
-        match classes.last_mut() {
-            Some((start, length, same)) if *start + *length == c as u32 && *same == class => *length += 1,
-            _ if class == 0 => {}
-            _ => classes.push((c as u32, 1, class)),
-        }
+        lengthen(&mut classes, c, canonical_combining_class(c));
         pairs.extend(pair(c).map(|[first, second]| [c, first, second]));
         let form: Vec<char> = [c].into_iter().nfkc().collect();
         if form != [c] {
@@ -162,14 +157,7 @@ fn forms() -> Vec<u8> {
         }
     }
     let mut out = Vec::new();
-    varint(classes.len() as u32, &mut out);
-    let mut end = 0;
-    for (start, length, class) in classes {
-        varint(start - end, &mut out);
-        varint(length, &mut out);
-        out.push(class);
-        end = start + length;
-    }
+    runs_of(&classes, &mut out);
     let mut seconds: Vec<char> = pairs.iter().map(|pair| pair[2]).collect();
     seconds.sort_unstable();
     seconds.dedup();
@@ -184,6 +172,30 @@ fn forms() -> Vec<u8> {
     }
     forms_of(&replaced, &mut out);
     out
+}
+
+/// A run of characters that have the same value: the first one's number, how many they are, and the value.
+type Run = (u32, u32, u8);
+
+/// Adds a character. Those whose value is 0 are in no run.
+fn lengthen(runs: &mut Vec<Run>, c: char, value: u8) {
+    match runs.last_mut() {
+        Some((start, length, same)) if *start + *length == c as u32 && *same == value => *length += 1,
+        _ if value == 0 => {}
+        _ => runs.push((c as u32, 1, value)),
+    }
+}
+
+/// Their number, and of each the gap before it, its length and its value.
+fn runs_of(runs: &[Run], out: &mut Vec<u8>) {
+    varint(runs.len() as u32, out);
+    let mut end = 0;
+    for &(start, length, value) in runs {
+        varint(start - end, out);
+        varint(length, out);
+        out.push(value);
+        end = start + length;
+    }
 }
 
 /// Runs of characters (gap, length), and for each what it becomes: lengths, then distances of characters.
@@ -211,7 +223,7 @@ fn forms_of(replaced: &[(char, Vec<char>)], out: &mut Vec<u8>) {
 ///
 /// The categories are those of an old version of Unicode, as in the Python package `tokenizers`: models were trained so.
 fn bert() -> Vec<u8> {
-    let mut runs: Vec<(u32, u32, u8)> = Vec::new();
+    let mut runs = Vec::new();
     let mut replaced: Vec<(char, Vec<char>)> = Vec::new();
     for c in '\0'..=char::MAX {
         let kind = match c {
@@ -222,11 +234,7 @@ fn bert() -> Vec<u8> {
             c if c.is_ascii_punctuation() || c.is_punctuation() => 3,
             _ => 0,
         };
-        match runs.last_mut() {
-            Some((start, length, same)) if *start + *length == c as u32 && *same == kind => *length += 1,
-            _ if kind == 0 => {}
-            _ => runs.push((c as u32, 1, kind)),
-        }
+        lengthen(&mut runs, c, kind);
         if !SYLLABLES.contains(&c) {
             let form: Vec<char> = [c].into_iter().nfd().filter(|part| !part.is_mark_nonspacing()).collect();
             match kind {
@@ -237,14 +245,7 @@ fn bert() -> Vec<u8> {
         }
     }
     let mut out = Vec::new();
-    varint(runs.len() as u32, &mut out);
-    let mut end = 0;
-    for (start, length, kind) in runs {
-        varint(start - end, &mut out);
-        varint(length, &mut out);
-        out.push(kind);
-        end = start + length;
-    }
+    runs_of(&runs, &mut out);
     forms_of(&replaced, &mut out);
     out
 }

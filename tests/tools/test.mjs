@@ -16,7 +16,7 @@ import { cache, models, root } from "./paths.mjs";
 import { duration, run } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
 import { setup } from "./setup.mjs";
-import { FEATURES } from "./wasm.mjs";
+import { FEATURES, RELAXED } from "./wasm.mjs";
 
 const { values: options } = parseArgs({
   options: { long: { type: "boolean", default: false }, only: { type: "string" }, match: { type: "string" }, yes: { type: "boolean", default: false } },
@@ -108,7 +108,7 @@ const runners = [
       [
         "wasm tests with relaxed SIMD in Chromium",
         wasmPack("chrome", "chromedriver", {
-          env: { RUSTC_WORKSPACE_WRAPPER: join(root, "tests", "tools", "relaxed-rustc") },
+          env: RELAXED,
           // Only kernels know of it.
           tests: "web_kernel",
         }),

@@ -11,8 +11,8 @@ import { capture, must } from "./process.mjs";
 import { wasmEnv } from "./rust.mjs";
 
 export const TARGET = "wasm32-unknown-unknown";
-/** In place of `rustc`, for our own packages. */
-const relaxed = join(root, "tests", "tools", "relaxed-rustc");
+/** The environment in which our own packages are compiled with relaxed SIMD. */
+export const RELAXED = { RUSTC_WORKSPACE_WRAPPER: join(root, "tests", "tools", "relaxed-rustc") };
 const features = (...names) => ["--no-default-features", "--features", names.join(",")];
 /** What tests need of the crate. */
 export const FEATURES = features("neural", "reference", "gpu");
@@ -31,7 +31,7 @@ const products = [
     inline: 10,
     modules: [
       { file: "nearfield.wasm" },
-      { file: "nearfield-relaxed.wasm", env: { RUSTC_WORKSPACE_WRAPPER: relaxed }, opt: ["--enable-relaxed-simd"] },
+      { file: "nearfield-relaxed.wasm", env: RELAXED, opt: ["--enable-relaxed-simd"] },
     ],
   },
   { glue: "lite", features: features("engine"), inline: 10, modules: [{ file: "lite/nearfield.wasm" }] },

@@ -3,9 +3,9 @@
 //! prefix of a vector stands for the whole also where the model was not trained for that (Matryoshka).
 //!
 //! Rounding to int8 has one step for all of a vector, by its greatest number, and along the first axes numbers are many
-//! times as great as along the others: texts of many a model all point in nearly one direction. So the axes of a
-//! [`bands`] are mixed with equal weights, which changes nothing for prefixes that end where a band does. (The
-//! balancing of OPQ, Ge et al. 2013, and the Hadamard matrices of RaBitQ's and TurboQuant's rotations serve the same end.)
+//! times as great as along the others: texts of many a model all point in nearly one direction. So the axes of each of the
+//! [`bands`] are mixed with equal weights, which changes nothing for prefixes that end where a band does. (OPQ, Ge
+//! et al. 2013, balances its subspaces to the same end.)
 //!
 //! [`Moments`] gathers what the fit needs of a sample of the vectors; [`Rotation::fit`] solves for the axes. All
 //! vectors of a collection, and each query, are turned by the one rotation that its manifest names:

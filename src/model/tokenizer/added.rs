@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::{ControlFlow, Range};
 
 /// As `tokenizer.json` describes one.
-#[derive(Clone, Deserialize)]
+#[derive(Deserialize)]
 pub(super) struct Added {
     pub id: u32,
     pub content: String,

@@ -67,7 +67,7 @@ fn check_id(id: u64) -> Result<u32> {
 }
 
 impl Tokenizer {
-    /// Reads a `tokenizer.json`, of this or the older format.
+    /// Reads a `tokenizer.json`.
     ///
     /// Errors: `Corrupt` for what is not one or contradicts itself, `Unsupported` for models other than WordPiece
     /// and Unigram and for steps that those do not know, `LimitExceeded` above the caps.

@@ -5,6 +5,7 @@
 use super::forms::jamo;
 use super::packed::Packed;
 use super::replaced::Replaced;
+use super::runs::Runs;
 use std::sync::OnceLock;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,13 +19,9 @@ pub enum BertKind {
     Punctuation,
 }
 
-use BertKind::{Control, Mark, Plain, Punctuation};
-
 /// Looks characters up.
 pub struct BertCharacters {
-    /// Where runs of one kind begin and what they are; whatever is between two such runs is a run too.
-    starts: Vec<u32>,
-    kinds: Vec<BertKind>,
+    kinds: Runs,
     replaced: Replaced,
 }
 
@@ -36,32 +33,15 @@ impl BertCharacters {
 
     fn unpack() -> BertCharacters {
         let mut packed = Packed(include_bytes!(concat!(env!("OUT_DIR"), "/bert.bin")));
-        let (mut starts, mut kinds) = (vec![0], vec![Plain]);
-        let mut end = 0;
-        for _ in 0..packed.varint() {
-            let run = packed.run(&mut end);
-            if starts.last() == Some(&run.start) {
-                starts.pop();
-                kinds.pop();
-            }
-            starts.extend([run.start, run.end]);
-            kinds.extend([[Plain, Control, Mark, Punctuation][usize::from(packed.byte() & 3)], Plain]);
-        }
-        BertCharacters { starts, kinds, replaced: Replaced::unpack(&mut packed) }
+        BertCharacters { kinds: Runs::unpack(&mut packed), replaced: Replaced::unpack(&mut packed) }
     }
 
     pub fn kind(&self, c: char) -> BertKind {
-        match c {
-            '\t' | '\n' | '\r' => Plain,
-            c if c.is_ascii_control() => Control,
-            c if c.is_ascii() => {
-                if c.is_ascii_punctuation() {
-                    Punctuation
-                } else {
-                    Plain
-                }
-            }
-            c => self.kinds[self.starts.partition_point(|&start| start <= c as u32) - 1],
+        match self.kinds.value(c) {
+            1 => BertKind::Control,
+            2 => BertKind::Mark,
+            3 => BertKind::Punctuation,
+            _ => BertKind::Plain,
         }
     }
 
@@ -73,7 +53,7 @@ impl BertCharacters {
             out.extend(parts);
         } else if let Some(form) = self.replaced.form(c) {
             out.extend(form);
-        } else if self.kind(c) != Mark {
+        } else if self.kind(c) != BertKind::Mark {
             out.push(c);
         }
     }

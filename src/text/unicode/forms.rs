@@ -2,8 +2,8 @@
 
 use super::packed::Packed;
 use super::replaced::Replaced;
+use super::runs::Runs;
 use crate::sorting::sort_by_key;
-use std::ops::Range;
 use std::sync::OnceLock;
 
 /// Shows `each` the characters of `text` in normal form KC.
@@ -30,8 +30,8 @@ pub fn undecorated(mut c: char) -> char {
 }
 
 struct Table {
-    /// Runs of characters with one combining class, and the class. All others have class 0.
-    classes: Vec<(Range<u32>, u8)>,
+    /// Combining classes.
+    classes: Runs,
     /// A character, and the two that it is composed of; by the first.
     pairs: Vec<[char; 3]>,
     /// The same by the other two.
@@ -76,8 +76,7 @@ impl Table {
 
     fn unpack() -> Table {
         let mut packed = Packed(include_bytes!(concat!(env!("OUT_DIR"), "/forms.bin")));
-        let mut end = 0;
-        let classes: Vec<_> = (0..packed.varint()).map(|_| (packed.run(&mut end), packed.byte())).collect();
+        let classes = Runs::unpack(&mut packed);
         let seconds = packed.chars();
         let mut last = ['\0'; 2];
         let pairs = (0..packed.varint()).map(|_| {
@@ -96,7 +95,7 @@ impl Table {
             }
             affected[word] |= 1 << (code % 64);
         };
-        classes.iter().flat_map(|(run, _)| run.clone()).for_each(&mut affect);
+        classes.codes().for_each(&mut affect);
         replaced.chars().for_each(|c| affect(c as u32));
         seconds.into_iter().for_each(|c| affect(c as u32));
         (VOWEL..TRAIL + TRAILS).for_each(affect);
@@ -105,11 +104,6 @@ impl Table {
 
     fn is_affected(&self, c: char) -> bool {
         self.affected.get(c as usize / 64).is_some_and(|bits| bits >> (c as usize % 64) & 1 == 1)
-    }
-
-    fn class(&self, c: char) -> u8 {
-        let at = self.classes.partition_point(|(run, _)| run.end <= c as u32);
-        self.classes.get(at).filter(|(run, _)| run.contains(&(c as u32))).map_or(0, |&(_, class)| class)
     }
 
     fn pair(&self, c: char) -> Option<[char; 3]> {
@@ -127,7 +121,7 @@ impl Table {
         } else if let Some(form) = self.replaced.form(c) {
             form.iter().for_each(|&part| self.decompose(part, out));
         } else {
-            let class = self.class(c);
+            let class = self.classes.value(c);
             let behind = |&(_, before): &(char, u8)| class == 0 || before <= class;
             let at = out.iter().rposition(behind).map_or(0, |at| at + 1);
             out.insert(at, (c, class));

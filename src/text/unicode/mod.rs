@@ -1,6 +1,7 @@
 //! What the Unicode standard says about characters: normal form KC, where graphemes, words and sentences end, and what
 //! BERT's tokenisers ask. `build.rs` asks the libraries that know it about every character and packs their answers into
-//! small tables, which are unpacked when they are first needed. Results are those of the libraries, which the tests compare with.
+//! small tables, which are unpacked when they are first needed. Results are those of the libraries, which the tests
+//! compare with.
 
 #[cfg(feature = "neural")]
 mod bert;
@@ -9,6 +10,7 @@ mod graphemes;
 mod kinds;
 mod packed;
 mod replaced;
+mod runs;
 mod sentences;
 mod table;
 #[cfg(test)]
