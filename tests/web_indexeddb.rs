@@ -55,6 +55,26 @@ export function abortWrites(name) {
         Object.defineProperty(IDBTransaction.prototype, "error", error);
     };
 }
+// The next transaction that writes completes, and its page hears that the connection was lost instead.
+export function unheard() {
+    const { transaction } = IDBDatabase.prototype;
+    let done = 0;
+    IDBDatabase.prototype.transaction = function (...args) {
+        const made = transaction.apply(this, args);
+        if (args[1] === "readwrite" && done++ === 0) {
+            Object.defineProperty(made, "error", { get: () => new DOMException("made up", "AbortError") });
+            made.addEventListener("complete", (event) => {
+                event.stopImmediatePropagation();
+                made.dispatchEvent(new Event("abort"));
+            });
+        }
+        return made;
+    };
+    return () => {
+        IDBDatabase.prototype.transaction = transaction;
+        return done;
+    };
+}
 export function withoutDatabases() {
     const { databases } = IDBFactory.prototype;
     delete IDBFactory.prototype.databases;
@@ -152,6 +172,7 @@ extern "C" {
     fn undo(this: &Trap);
     #[wasm_bindgen(js_name = abortWrites)]
     fn abort_writes(name: &str) -> js_sys::Function;
+    fn unheard() -> js_sys::Function;
     #[wasm_bindgen(js_name = withoutDatabases)]
     fn without_databases() -> js_sys::Function;
     #[wasm_bindgen(js_name = withoutIndexedDb)]
@@ -185,7 +206,7 @@ fn commit(expected: u64, put: &[&str]) -> Commit {
     let generation = expected + 1;
     let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
     let put = put.iter().map(|name| (name.to_string(), name.as_bytes().to_vec())).collect();
-    Commit { expected, upon: None, generation, manifest, put, staged: vec![], delete: vec![] }
+    Commit { expected, upon: None, generation, manifest, put, staged: vec![] }
 }
 
 #[wasm_bindgen_test]
@@ -235,10 +256,13 @@ async fn what_is_large_is_staged_bit_by_bit_and_its_commit_keeps_readers_of_blob
         assert!(store.read(name).await.unwrap() == *bytes, "{name}");
     }
     // Gone, they leave nothing.
-    let delete = blobs.iter().map(|(name, _)| name.clone()).collect();
-    store.commit(Commit { delete, ..commit(2, &["b"]) }).await.unwrap();
+    let names: Vec<String> = blobs.iter().map(|(name, _)| name.clone()).collect();
+    let meter = Trap::new("IDBDatabase", "transaction", 0, "");
+    store.discard(&names).await.unwrap();
+    meter.undo();
+    assert!(meter.log().lines().count() > blobs.len() / 3, "a few in each transaction: {}", meter.log());
     assert_eq!(keys_of("nearfield:bits", "pieces").await.unwrap().as_string().unwrap(), "[]");
-    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1), ("b".to_string(), 1)]);
+    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1)]);
     store.destroy().await.unwrap();
 }
 
@@ -283,8 +307,7 @@ async fn what_version_1_stored_is_read_and_written_on() {
     let new = vec![("new".to_owned(), old.clone())];
     store.stage(new.clone()).await.unwrap();
     store.commit(commit_of(1, &new)).await.unwrap();
-    let delete = vec!["old".to_owned()];
-    store.commit(Commit { delete, ..commit(2, &[]) }).await.unwrap();
+    store.discard(&["old".to_owned()]).await.unwrap();
     assert!(store.read("new").await.unwrap() == old);
     assert_eq!(store.list().await.unwrap(), [("new".to_string(), 3_000_000)]);
     store.destroy().await.unwrap();
@@ -340,6 +363,21 @@ async fn a_transaction_cut_off_in_the_middle_changes_nothing() {
     assert_eq!(error.kind, ErrorKind::ConnectionLost, "{error}");
     assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1)]);
     store.commit(commit(1, &["b"])).await.unwrap();
+    store.destroy().await.unwrap();
+}
+
+#[wasm_bindgen_test]
+async fn a_commit_that_succeeded_unheard_is_done_once() {
+    destroy("unheard").await.unwrap();
+    let store = IndexedDbStore::open("unheard").await.unwrap();
+    store.commit(commit(0, &["a"])).await.unwrap();
+    let undo = unheard();
+    store.commit(commit(1, &["b"])).await.unwrap();
+    // The second attempt found the first one's manifest.
+    assert_eq!(undo.call0(&JsValue::UNDEFINED).unwrap(), 2);
+    assert_eq!(store.manifest().await.unwrap(), Some(commit(1, &[]).manifest));
+    assert_eq!(store.list().await.unwrap(), [("a".to_string(), 1), ("b".to_string(), 1)]);
+    store.commit(commit(2, &["c"])).await.unwrap();
     store.destroy().await.unwrap();
 }
 

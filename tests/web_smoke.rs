@@ -1,6 +1,13 @@
-//! The foundations, in a real browser: this build has the instruction set that it was asked for, entropy and the
-//! container format work on a 32-bit target.
+//! The foundations, in a real browser: this build has the instruction set that it was asked for, the container format
+//! works on a 32-bit target, and so does the encoder.
 #![cfg(target_arch = "wasm32")]
+
+#[path = "support/kernel_laws.rs"]
+#[allow(dead_code)]
+mod laws;
+#[path = "support/tiny_encoder.rs"]
+#[allow(dead_code)]
+mod tiny;
 
 use nearfield::codec::{Frame, FrameWriter};
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -37,4 +44,11 @@ fn a_changed_byte_is_noticed() {
         Err(_) => true,
     };
     assert!(noticed);
+}
+
+#[wasm_bindgen_test]
+async fn an_encoder_agrees_with_the_reference() {
+    for (seed, (hidden, heads, intermediate)) in tiny::SIZES.into_iter().enumerate() {
+        tiny::agrees_with_the_reference(&tiny::config(hidden, heads, intermediate), seed as u64).await;
+    }
 }

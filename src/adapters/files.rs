@@ -143,13 +143,7 @@ impl FileStore {
         self.step()?;
         fs::rename(&next, &manifest).map_err(|error| failed("renaming", &next, error))?;
         self.step()?;
-        sync_dir(&self.dir)?;
-        for name in &commit.delete {
-            self.step()?;
-            // The commit stands; a blob that stays behind is an orphan.
-            drop(fs::remove_file(self.blob(name)));
-        }
-        Ok(())
+        sync_dir(&self.dir)
     }
 
     fn size(&self, name: &str) -> Option<u64> {
@@ -350,12 +344,11 @@ mod tests {
         }
     }
 
-    fn commit(expected: u64, put: &[&str], delete: &[&str]) -> Commit {
+    fn commit(expected: u64, put: &[&str]) -> Commit {
         let generation = expected + 1;
         let manifest = FrameWriter::new(*b"MANI", generation).finish().unwrap();
         let put = put.iter().map(|name| (name.to_string(), format!("{name} of {generation}").into_bytes())).collect();
-        let delete = delete.iter().map(|name| name.to_string()).collect();
-        Commit { expected, upon: None, generation, manifest, put, staged: vec![], delete }
+        Commit { expected, upon: None, generation, manifest, put, staged: vec![] }
     }
 
     fn generation(store: &FileStore) -> u64 {
@@ -368,9 +361,10 @@ mod tests {
         for steps in 0.. {
             let scratch = Scratch::new("dying");
             let store = FileStore::new(&scratch.0);
-            block_on(store.commit(commit(0, &["a", "b"], &[]))).unwrap();
+            block_on(store.commit(commit(0, &["a", "b"]))).unwrap();
             store.steps_left.set(Some(steps));
-            let done = block_on(store.commit(commit(1, &["c", "d", "e"], &["a", "b"])));
+            let done = block_on(store.commit(commit(1, &["c", "d", "e"])))
+                .and_then(|()| block_on(store.discard(&["a", "b"].map(String::from))));
             let reopened = FileStore::new(&scratch.0);
             let names: &[&str] = match generation(&reopened) {
                 1 => &["a", "b"],
@@ -380,7 +374,7 @@ mod tests {
             assert!(names.iter().all(|name| reopened.read_blob(name).is_ok()), "{names:?} after {steps} steps");
             *(if names.len() == 2 { &mut before } else { &mut after }) += 1;
             // Whatever was left behind, the next writer goes on.
-            let next = commit(generation(&reopened), &["c2", "d2"], &[]);
+            let next = commit(generation(&reopened), &["c2", "d2"]);
             block_on(reopened.commit(next)).unwrap();
             if done.is_ok() {
                 break;
@@ -397,11 +391,13 @@ mod tests {
         for steps in 0.. {
             let scratch = Scratch::new("staged");
             let store = FileStore::new(&scratch.0);
-            block_on(store.commit(commit(0, &["a", "b"], &[]))).unwrap();
+            block_on(store.commit(commit(0, &["a", "b"]))).unwrap();
             store.steps_left.set(Some(steps));
             let staged = blobs.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
-            let next = Commit { staged, ..commit(1, &[], &["a", "b"]) };
-            let done = block_on(store.stage(blobs.to_vec())).and_then(|()| block_on(store.commit(next)));
+            let next = Commit { staged, ..commit(1, &[]) };
+            let done = block_on(store.stage(blobs.to_vec()))
+                .and_then(|()| block_on(store.commit(next)))
+                .and_then(|()| block_on(store.discard(&["a", "b"].map(String::from))));
             let reopened = FileStore::new(&scratch.0);
             let needed: &[&str] = if generation(&reopened) == 1 { &["a", "b"] } else { &["c", "d", "e"] };
             assert!(needed.iter().all(|name| reopened.read_blob(name).is_ok()), "{needed:?} after {steps} steps");
@@ -422,7 +418,7 @@ mod tests {
         let scratch = Scratch::new("room");
         let store = FileStore::new(&scratch.0);
         fs::create_dir_all(store.blob("c").join("in the way")).unwrap();
-        assert!(block_on(store.commit(commit(0, &["a", "b", "c"], &[]))).is_err());
+        assert!(block_on(store.commit(commit(0, &["a", "b", "c"]))).is_err());
         assert!(!store.blob("a").exists() && !store.blob("b").exists());
     }
 
@@ -430,18 +426,18 @@ mod tests {
     fn a_writer_in_another_process_is_met_with_locked() {
         let scratch = Scratch::new("locked");
         let store = FileStore::new(&scratch.0);
-        block_on(store.commit(commit(0, &[], &[]))).unwrap();
+        block_on(store.commit(commit(0, &[]))).unwrap();
         let lock = FileStore::new(&scratch.0).lock().unwrap();
-        assert_eq!(block_on(store.commit(commit(1, &[], &[]))).unwrap_err().kind, ErrorKind::Locked);
+        assert_eq!(block_on(store.commit(commit(1, &[]))).unwrap_err().kind, ErrorKind::Locked);
         drop(lock);
-        block_on(store.commit(commit(1, &[], &[]))).unwrap();
+        block_on(store.commit(commit(1, &[]))).unwrap();
     }
 
     #[test]
     fn a_directory_that_cannot_be_is_refused_with_its_path() {
         let scratch = Scratch::new("refused");
         fs::write(&scratch.0, "a file").unwrap();
-        let error = block_on(FileStore::new(&scratch.0).commit(commit(0, &[], &[]))).unwrap_err();
+        let error = block_on(FileStore::new(&scratch.0).commit(commit(0, &[]))).unwrap_err();
         assert!(error.context.contains(scratch.0.to_str().unwrap()), "{error}");
         fs::remove_file(&scratch.0).unwrap();
     }
@@ -452,7 +448,7 @@ mod tests {
         let store = FileStore::new(&scratch.0);
         assert_eq!((store.current().unwrap(), store.sizes().unwrap()), (None, vec![]));
         assert!(!scratch.0.exists());
-        block_on(store.commit(commit(0, &["a"], &[]))).unwrap();
+        block_on(store.commit(commit(0, &["a"]))).unwrap();
         block_on(store.destroy()).unwrap();
         assert!(!scratch.0.exists());
     }

@@ -147,9 +147,9 @@ impl Importer {
         let documents = manifest.segments.iter().map(|entry| entry.live_docs() as usize).sum();
         self.stage().await?;
         let generation = manifest.generation;
-        let (put, staged, delete) = (Vec::new(), std::mem::take(&mut self.staged), Vec::new());
+        let (put, staged) = (Vec::new(), std::mem::take(&mut self.staged));
         let manifest = manifest.encode()?;
-        self.store.commit(Commit { expected, upon, generation, manifest, put, staged, delete }).await?;
+        self.store.commit(Commit { expected, upon, generation, manifest, put, staged }).await?;
         self.store.close();
         Ok(documents)
     }

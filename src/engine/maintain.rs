@@ -9,7 +9,7 @@ use super::splade::representations;
 use super::{Engine, GraphPolicy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::index::{graph_job, Graph, Segment};
-use crate::pace::Pacer;
+use crate::pace::{Pacer, Unpaced};
 use crate::search::snapshot::{Snapshot, View};
 use crate::store::{Blob, Fresh, Manifest, Numbered, SegmentEntry};
 use std::rc::Rc;
@@ -58,13 +58,13 @@ impl Engine {
             return Ok(Maintenance::Nothing);
         }
         self.complete(services.pacer).await?;
-        self.clear_up().await?;
+        self.clear_up(services.pacer).await?;
         let snapshot = self.snapshot();
         if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
             self.merge(group, services).await?;
             return Ok(Maintenance::Merged);
         }
-        if self.delete_overdue().await? {
+        if self.delete_overdue(services.pacer).await? {
             return Ok(Maintenance::Deleted);
         }
         if self.make_up_splade(services).await? || self.make_up_tokens(services).await? {
@@ -81,7 +81,7 @@ impl Engine {
         self.complete(pacer).await?;
         let snapshot = self.snapshot();
         let due = due_for_merge(&self.mergeable(&snapshot)).is_some() || self.due_for_graph(&snapshot).is_some();
-        let due = due || snapshot.manifest.has_overdue();
+        let due = due || snapshot.manifest.overdue().next().is_some();
         Ok(due || self.is_littered().await || self.is_fit_due(&BACKGROUND).await?)
     }
 
@@ -94,7 +94,8 @@ impl Engine {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
-        self.clear_up().await?;
+        self.clear_up(services.pacer).await?;
+        self.delete_overdue(services.pacer).await?;
         while self.make_up_splade(services).await? || self.make_up_tokens(services).await? {}
         for _ in 0..ATTEMPTS {
             let mut undisturbed = true;
@@ -112,12 +113,8 @@ impl Engine {
 
     /// Removes blobs that are only kept for readers of older generations: before a collection is published.
     pub async fn forget(&self) -> Result<()> {
-        let _writer = self.writer.lock().await;
-        while !self.snapshot().manifest.retired.is_empty() {
-            let snapshot = self.snapshot();
-            self.commit(&snapshot, (*snapshot.manifest).clone(), Vec::new(), None).await?;
-        }
-        Ok(())
+        let retired: Vec<String> = self.snapshot().manifest.retired.iter().map(|blob| blob.name.clone()).collect();
+        self.delete_retired(&retired, &Unpaced).await
     }
 
     /// The segments that may be rewritten: none while vectors of another model are prepared for them, and none that

@@ -5,9 +5,9 @@
 
 use super::Engine;
 use crate::error::Result;
-use crate::pace::{Pacer, Unpaced};
-use crate::store::manifest::DELETED_AT_ONCE;
-use crate::store::{Manifest, Named, COMMIT_BYTES};
+use crate::pace::Pacer;
+use crate::store::{Manifest, Named, Retired, COMMIT_BYTES, DELETED_AT_ONCE};
+use std::collections::HashSet;
 
 impl Engine {
     /// Puts blobs into the store, a few at a time. Returns the name and size of each; after a failure none is there.
@@ -50,33 +50,51 @@ impl Engine {
     }
 
     /// Removes what nobody names: what crashes have left. To be called with the lock of upkeep.
-    pub(super) async fn clear_up(&self) -> Result<()> {
+    pub(super) async fn clear_up(&self, pacer: &dyn Pacer) -> Result<()> {
         if !self.is_littered().await {
             return Ok(());
         }
-        let _writer = self.writer.lock().await;
-        let orphans = self.snapshot().manifest.orphans(&self.store.list().await?);
-        for some in orphans.chunks(DELETED_AT_ONCE) {
+        let orphans = {
+            let _writer = self.writer.lock().await;
             let snapshot = self.snapshot();
+            let orphans = snapshot.manifest.orphans(&self.store.list().await?);
             let mut manifest = (*snapshot.manifest).clone();
-            // By a commit, so that it fails if somebody else's has named one of them meanwhile.
-            let mut commit = manifest.commit(&snapshot.manifest, Vec::new())?;
-            commit.delete.extend_from_slice(some);
-            self.store.commit(commit).await?;
-            self.adopt(manifest, None, &Unpaced).await?;
-        }
+            let since = manifest.generation + 1;
+            // By a commit, which fails if somebody else's has named one of them meanwhile; after it nobody's can.
+            manifest.retired.extend(orphans.iter().map(|name| Retired { name: name.clone(), since }));
+            // No segment to come may have the number, and so perhaps the name, of one of those.
+            manifest.next_id = manifest.next_id.saturating_add(orphans.len() as u64);
+            self.commit(&snapshot, manifest, Vec::new(), None).await?;
+            orphans
+        };
+        self.delete_retired(&orphans, pacer).await?;
         self.swept.set(true);
         Ok(())
     }
 
-    /// Deletes some of what was retired long ago and commits have not come to yet. True if there was any.
-    pub(super) async fn delete_overdue(&self) -> Result<bool> {
-        if !self.snapshot().manifest.has_overdue() {
-            return Ok(false);
+    /// Removes what was retired long ago. True if there was any.
+    pub(super) async fn delete_overdue(&self, pacer: &dyn Pacer) -> Result<bool> {
+        let overdue: Vec<String> = self.snapshot().manifest.overdue().map(str::to_owned).collect();
+        self.delete_retired(&overdue, pacer).await?;
+        Ok(!overdue.is_empty())
+    }
+
+    /// Removes retired blobs a few at a time, since queries wait for each time, and then has one commit forget them. If
+    /// that never comes, they are named as retired still, and removed once more.
+    pub(super) async fn delete_retired(&self, names: &[String], pacer: &dyn Pacer) -> Result<()> {
+        if names.is_empty() {
+            return Ok(());
         }
+        for some in names.chunks(DELETED_AT_ONCE) {
+            self.store.discard(some).await?;
+            pacer.pause().await?;
+        }
+        let names: HashSet<&String> = names.iter().collect();
         let _writer = self.writer.lock().await;
         let snapshot = self.snapshot();
-        self.commit(&snapshot, (*snapshot.manifest).clone(), Vec::new(), None).await.map(|()| true)
+        let mut manifest = (*snapshot.manifest).clone();
+        manifest.retired.retain(|blob| !names.contains(&blob.name));
+        self.commit(&snapshot, manifest, Vec::new(), None).await
     }
 
     /// Whether there are blobs that nobody names. Once there are none, it is not asked again. If they cannot be listed

@@ -36,10 +36,6 @@ const RETIRED: Tag = *b"RETD";
 /// snapshot finds its pages until it has heard of the new one.
 pub const KEEP: u64 = 2;
 
-/// Blobs that one commit deletes at most, so that it stays short: a merge retires hundreds. The others go with the
-/// commits after it; a commit of staged blobs, which are many as well, deletes none.
-pub const DELETED_AT_ONCE: usize = 8;
-
 /// Which stored manifest this is, or is a changed copy of: its fingerprint. Says nothing of content, and so compares equal
 /// to any other.
 #[derive(Clone, Copy, Debug, Default)]
@@ -124,13 +120,14 @@ impl Manifest {
         self.segments.iter().find(|entry| entry.id == id)
     }
 
-    /// Whether there are blobs to delete that commits so far have not come to.
-    pub fn has_overdue(&self) -> bool {
-        self.retired.iter().any(|blob| blob.since + KEEP <= self.generation)
+    /// Names of retired blobs that no reader needs any more: they may be removed, and then forgotten by a commit of a copy
+    /// whose `retired` has them no more.
+    pub fn overdue(&self) -> impl Iterator<Item = &str> {
+        self.retired.iter().filter(|blob| blob.since + KEEP <= self.generation).map(|blob| blob.name.as_str())
     }
 
     /// Blobs of a store's list that neither this generation nor a snapshot before it needs: staged for a commit to come,
-    /// or left behind by one that never came. Who knows that nobody is staging may put them into [`Commit::delete`].
+    /// or left behind by one that never came. Who knows that nobody is staging may retire and remove them.
     pub fn orphans(&self, list: &[(String, u64)]) -> Vec<String> {
         let known: HashSet<String> =
             self.blobs().map(|b| b.0).chain(self.retired.iter().map(|r| r.name.clone())).collect();
@@ -138,8 +135,7 @@ impl Manifest {
     }
 
     /// Turns this manifest, a changed copy of `current`, into its successor and returns the commit that makes it so:
-    /// the generation is set, blobs that are no longer named are retired, and some of those retired long enough are
-    /// deleted.
+    /// the generation is set, and blobs that are no longer named are retired.
     ///
     /// `fresh` must hold exactly the blobs that are new, in the sizes that the entries state; anything else is a bug of
     /// the caller and `Internal`. If the commit fails, throw this copy away.
@@ -161,14 +157,11 @@ impl Manifest {
         let generation = current.generation + 1;
         let retired = |(name, _): &(String, u64)| Retired { name: name.clone(), since: generation };
         self.generation = generation;
-        self.retired = current.retired.iter().cloned().chain(before.difference(&after).map(retired)).collect();
-        let most = if staged.is_empty() { DELETED_AT_ONCE } else { 0 };
-        let due = self.retired.extract_if(.., |blob| blob.since + KEEP <= generation);
-        let delete = due.take(most).map(|blob| blob.name).collect();
+        self.retired.extend(before.difference(&after).map(retired));
         let manifest = self.encode()?;
         self.origin = Origin(Some(fingerprint(&manifest)?));
         let (expected, upon) = (current.generation, current.origin.0);
-        let commit = Commit { expected, upon, generation, manifest, put, staged, delete };
+        let commit = Commit { expected, upon, generation, manifest, put, staged };
         commit.check()?;
         Ok(commit)
     }

@@ -1,6 +1,6 @@
 //! The store of private windows and tests: nothing outlives the process. Clones are handles on one collection.
 
-use super::{closed, lost, missing, names, Commit, Named, Store};
+use super::{closed, lost, missing, names, Commit, Manifest, Named, Store};
 use crate::error::{Error, Result};
 use crate::pace::LocalFuture;
 use std::cell::{Cell, RefCell};
@@ -65,9 +65,9 @@ impl MemoryStore {
 
     fn remove(&self, names: &[String]) -> Result<()> {
         let mut state = self.open()?.borrow_mut();
-        let committed = |name: &&String| state.blobs.contains_key(*name) && !state.staged.contains(*name);
-        if let Some(name) = names.iter().find(committed) {
-            return Err(Error::internal(format!("blob {name:?} is committed and would be discarded")));
+        let manifest = state.manifest.as_deref().and_then(|bytes| Manifest::decode(bytes).ok());
+        if let Some((name, _)) = manifest.iter().flat_map(Manifest::blobs).find(|(name, _)| names.contains(name)) {
+            return Err(Error::internal(format!("blob {name:?} is needed and would be discarded")));
         }
         for name in names {
             state.blobs.remove(name);
@@ -86,11 +86,10 @@ impl MemoryStore {
             return Err(lost(name));
         }
         let named = commit.put.iter().map(|(name, _)| name).chain(commit.staged.iter().map(|(name, _)| name));
-        for name in named.chain(&commit.delete) {
+        for name in named {
             state.staged.remove(name);
         }
         state.blobs.extend(commit.put);
-        commit.delete.iter().for_each(|name| drop(state.blobs.remove(name)));
         state.manifest = Some(commit.manifest);
         Ok(())
     }

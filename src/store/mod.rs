@@ -33,6 +33,9 @@ pub type Named = (String, Vec<u8>);
 /// for which readers wait, stays short.
 pub const COMMIT_BYTES: u64 = 1 << 18;
 
+/// Blobs that are deleted in one step, for which readers wait as well: a merge leaves hundreds.
+pub const DELETED_AT_ONCE: usize = 2;
+
 /// The blobs that a commit adds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fresh {
@@ -63,8 +66,6 @@ pub struct Commit {
     pub put: Vec<Named>,
     /// New blobs that were staged, with their sizes: if one is not there any more, the commit fails with `Locked`.
     pub staged: Vec<(String, u64)>,
-    /// Blobs that no snapshot needs any more. A name that does not exist is no error.
-    pub delete: Vec<String>,
 }
 
 impl Commit {
@@ -82,7 +83,7 @@ impl Commit {
         }
         let mut seen = HashSet::new();
         let staged = self.staged.iter().map(|(name, _)| name);
-        for name in self.put.iter().map(|(name, _)| name).chain(staged).chain(&self.delete) {
+        for name in self.put.iter().map(|(name, _)| name).chain(staged) {
             names::check(name)?;
             if !seen.insert(name.as_str()) {
                 return Err(Error::internal(format!("blob {name:?} appears twice in one commit")));
@@ -146,8 +147,8 @@ pub trait Store {
     /// After a failure any part of them may be there, until it is discarded.
     fn stage(&self, blobs: Vec<Named>) -> LocalFuture<'_, Result<()>>;
 
-    /// Removes blobs that were staged, whole or in part, and that no manifest names. A name that does not exist is no
-    /// error.
+    /// Removes blobs that no snapshot needs: they were staged, whole or in part, and no manifest names them, or they are
+    /// [overdue](Manifest::overdue). A name that does not exist is no error.
     fn discard<'a>(&'a self, names: &'a [String]) -> LocalFuture<'a, Result<()>>;
 
     /// Takes the commit, or nothing of it.

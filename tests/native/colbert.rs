@@ -37,9 +37,11 @@ fn sorted(found: &Found) -> Vec<String> {
     ids
 }
 
+/// All steps but those that delete what others have replaced.
 fn maintain(engine: &Engine) -> Vec<Maintenance> {
     let step = || Host::late().run(async |services| engine.maintain(services).await).unwrap();
-    std::iter::from_fn(|| Some(step()).filter(|done| *done != Maintenance::Nothing)).collect()
+    let steps = std::iter::from_fn(|| Some(step()).filter(|done| *done != Maintenance::Nothing));
+    steps.filter(|done| *done != Maintenance::Deleted).collect()
 }
 
 /// What the model read of a hit.

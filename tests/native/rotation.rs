@@ -61,7 +61,7 @@ fn nearest(engine: &Engine, query: &str, options: serde_json::Value) -> Vec<(Str
 }
 
 fn first_commit(manifest: Vec<u8>, put: Vec<Named>) -> Commit {
-    Commit { expected: 0, upon: None, generation: 1, manifest, put, staged: vec![], delete: vec![] }
+    Commit { expected: 0, upon: None, generation: 1, manifest, put, staged: vec![] }
 }
 
 /// The scores of the nearest are within `tolerance`.

@@ -3,7 +3,7 @@
 
 use crate::support::faulty::{Fault, Faulty, MEMORY};
 use nearfield::store::{
-    Blob, BlobKind, Fresh, Manifest, MemoryStore, Named, Numbered, SegmentEntry, Store, Tombstones,
+    Blob, BlobKind, Fresh, Manifest, MemoryStore, Named, Numbered, Retired, SegmentEntry, Store, Tombstones,
 };
 use nearfield::{Error, ErrorKind, Result};
 use pollster::block_on;
@@ -34,8 +34,16 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
     let mut current = open(store).await?;
     whole(store, &current).await?;
     let orphans = current.orphans(&store.list().await?);
+    let since = current.generation + 1;
     for round in 0..rounds {
         let mut next = current.clone();
+        if round == 0 {
+            next.retired.extend(orphans.iter().map(|name| Retired { name: name.clone(), since }));
+            next.next_id += orphans.len() as u64;
+        }
+        let overdue: Vec<String> = current.overdue().map(String::from).collect();
+        store.discard(&overdue).await?;
+        next.retired.retain(|blob| !overdue.contains(&blob.name));
         match round % 5 {
             3 => {
                 for segment in &mut next.segments {
@@ -52,7 +60,7 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
         let known: HashMap<_, _> = current.blobs().collect();
         let new = next.blobs().filter(|(name, _)| !known.contains_key(name));
         let blobs: Vec<Named> = new.map(|(name, blob)| (name.clone(), content(&name, blob.bytes))).collect();
-        let mut commit = match round % 5 {
+        let commit = match round % 5 {
             // A merge is staged, blob by blob, and on its way some of it is thought better of.
             4 => {
                 let staged = blobs.iter().map(|(name, bytes)| (name.clone(), bytes.len() as u64)).collect();
@@ -65,10 +73,6 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
             }
             _ => next.commit(&current, blobs)?,
         };
-        if round == 0 {
-            commit.delete.extend(orphans.iter().filter(|name| commit.put.iter().all(|put| put.0 != **name)).cloned());
-            assert!(commit.staged.is_empty());
-        }
         store.commit(commit).await?;
         *acknowledged = next.generation;
         // A reader on the generation before still finds what it needs.

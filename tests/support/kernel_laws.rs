@@ -1,8 +1,8 @@
 //! What the vectorised kernels owe to the scalar oracle, as functions of a shape and a seed. `tests/native/kernel.rs` runs
-//! them natively, `tests/web_kernel.rs` in browsers, where each build has its own instructions.
+//! them natively, `tests/kernel/in_browsers.rs` in browsers, where each build has its own instructions.
 
-use nearfield::kernel::{self, padded, scalar, Activations, AttentionScratch, AttentionShape, Code, Combine};
-use nearfield::kernel::{Linear, Norm, Packed};
+use nearfield_kernel::{self as kernel, padded, scalar, Activations, AttentionScratch, AttentionShape, Code, Combine};
+use nearfield_kernel::{Linear, Norm, Packed};
 
 /// SplitMix64 (Steele, Lea and Flood 2014).
 pub struct Random(pub u64);

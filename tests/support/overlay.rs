@@ -46,15 +46,7 @@ impl Overlay {
             let filler = nearfield::codec::FrameWriter::new(*b"MANI", expected + 1).finish().unwrap();
             let manifest = if last { self.blobs[MANIFEST].clone() } else { filler };
             let put = if last { put.clone() } else { vec![] };
-            let commit = Commit {
-                expected,
-                upon: None,
-                generation: expected + 1,
-                manifest,
-                put,
-                staged: vec![],
-                delete: vec![],
-            };
+            let commit = Commit { expected, upon: None, generation: expected + 1, manifest, put, staged: vec![] };
             block_on(store.commit(commit)).unwrap();
         }
         store

@@ -31,15 +31,14 @@ const cargo = (...args) => () => run("cargo", args);
 const nativeTests = () =>
   run("cargo", ["test", "--workspace", "--no-fail-fast", "--", "--show-output"], { env: { NEARFIELD_MODELS: models, ...LONG } });
 
-/** Rust tests in a real browser: those of tests/web_*.rs, or some of them. */
-function wasmPack(browser, driver, { env = {}, tests = "web_*" } = {}) {
+/** Rust tests of a package in a real browser. */
+function wasmPack(browser, driver, [folder, ...args], env = {}) {
   return () => {
     const found = find(driver);
     const named = found ? [`--${driver}`, found] : [];
     // Without a driver at hand, wasm-pack fetches one that fits the browser.
     const mode = found ? ["--mode", "no-install"] : [];
-    const args = ["test", "--headless", `--${browser}`, ...named, ...mode, ".", ...FEATURES, "--test", tests];
-    return run("wasm-pack", args, {
+    return run("wasm-pack", ["test", "--headless", `--${browser}`, ...named, ...mode, folder, ...args], {
       env: { ...wasmEnv(), WASM_BINDGEN_TEST_TIMEOUT: "900", WASM_BINDGEN_TEST_DRIVER_TIMEOUT: "60", ...env },
     });
   };
@@ -56,6 +55,10 @@ function nodeTests(folder, { env = {}, together = 1 } = {}) {
     });
   };
 }
+
+/** Where packages are, and which of their tests run in browsers: tests/web_*.rs, and tests/kernel/. */
+const ENGINE = [".", ...FEATURES, "--test", "web_*"];
+const KERNELS = ["src/kernel"];
 
 /** Runners in the order in which they run: quick ones first. `needs` are parts of set-up; `build` says that pkg/ is used. */
 const runners = [
@@ -103,17 +106,11 @@ const runners = [
     name: "wasm",
     needs: ["build", "wasm-test", "chromium", "firefox"],
     stages: [
-      ["wasm tests in Chromium", wasmPack("chrome", "chromedriver"), cargoCounts],
-      ["wasm tests in Firefox", wasmPack("firefox", "geckodriver"), cargoCounts],
-      [
-        "wasm tests with relaxed SIMD in Chromium",
-        wasmPack("chrome", "chromedriver", {
-          env: RELAXED,
-          // Only kernels know of it.
-          tests: "web_kernel",
-        }),
-        cargoCounts,
-      ],
+      ["wasm tests in Chromium", wasmPack("chrome", "chromedriver", ENGINE), cargoCounts],
+      ["wasm tests in Firefox", wasmPack("firefox", "geckodriver", ENGINE), cargoCounts],
+      ["kernels in Chromium", wasmPack("chrome", "chromedriver", KERNELS), cargoCounts],
+      ["kernels in Firefox", wasmPack("firefox", "geckodriver", KERNELS), cargoCounts],
+      ["kernels with relaxed SIMD in Chromium", wasmPack("chrome", "chromedriver", KERNELS, RELAXED), cargoCounts],
     ],
   },
 ];

@@ -27,8 +27,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::limits;
 use crate::pace::LocalFuture;
 use crate::sorting::sort_by;
-use crate::store::manifest::DELETED_AT_ONCE;
-use crate::store::{closed, lost, missing, names, part, Commit, Named, Store};
+use crate::store::{closed, lost, missing, names, part, Commit, Named, Store, DELETED_AT_ONCE};
 use connection::{answer, listen, Connection, Failure, Mode};
 use event::{Events, Listener};
 use js_sys::{Reflect, Uint8Array};
@@ -161,16 +160,10 @@ impl IndexedDbStore {
         Ok(())
     }
 
-    /// Removes blobs that no manifest names, a few in each transaction. Nothing is lost if the disk learns of it late.
+    /// Removes blobs that no snapshot needs, a few in each transaction. Nothing is lost if the disk learns of it late.
     async fn remove(&self, names: &[String]) -> Result<()> {
         for some in names.chunks(DELETED_AT_ONCE) {
-            let work = async |connection: &Connection| {
-                let transaction = connection.transaction(&[BLOBS, SIZES, PIECES], Mode::Relaxed)?;
-                let events = Events::of(&transaction, &["complete", "abort"]);
-                let made = some.iter().try_for_each(|name| pieces::remove(&transaction, name));
-                pieces::settled(&transaction, events, made.map_err(Failure::from)).await
-            };
-            self.retrying(work).await.0?;
+            self.retrying(async |connection: &Connection| pieces::remove(connection, some).await).await.0?;
         }
         Ok(())
     }
@@ -260,8 +253,8 @@ impl Store for IndexedDbStore {
 /// One transaction: look at the manifest and at what was staged, and in the same turn in which the last answer arrives
 /// write everything.
 async fn attempt(connection: &Connection, commit: &Rc<Commit>) -> Result<(), Failure> {
-    let moves_blobs = !commit.put.is_empty() || !commit.delete.is_empty();
-    let transaction = connection.transaction(if moves_blobs { STORES } else { &[SIZES, META] }, Mode::Strict)?;
+    let transaction =
+        connection.transaction(if commit.put.is_empty() { &[SIZES, META] } else { STORES }, Mode::Strict)?;
     let mut events = Events::of(&transaction, &["complete", "abort"]);
     let sizes = transaction.object_store(SIZES)?;
     let staged = commit.staged.iter().map(|(name, _)| sizes.get(&name.into())).collect::<Result<Vec<_>, _>>()?;
@@ -302,9 +295,6 @@ fn write(transaction: &IdbTransaction, found: &IdbRequest, commit: &Commit) -> R
     commit.check_current(found.as_deref())?;
     for (name, bytes) in &commit.put {
         pieces::put(transaction, name, bytes)?;
-    }
-    for name in &commit.delete {
-        pieces::remove(transaction, name)?;
     }
     let meta = transaction.object_store(META)?;
     meta.put_with_key(&Uint8Array::from(&commit.manifest[..]), &MANIFEST.into())?;

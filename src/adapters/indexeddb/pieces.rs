@@ -7,17 +7,23 @@ use super::event::Events;
 use super::{error_of, BLOBS, PIECES, SIZES};
 use crate::error::{Error, Result};
 use crate::sorting::set;
-use crate::store::{missing, Named};
+use crate::store::{missing, Named, DELETED_AT_ONCE};
 use js_sys::{Array, Uint8Array};
 use std::ops::Range;
 use wasm_bindgen::prelude::*;
 use web_sys::{IdbKeyRange, IdbTransaction};
 
-/// Bytes of a piece, and of what one transaction of a staging writes.
+/// Bytes of a piece: part of how large blobs are stored.
 pub const PIECE: usize = 1 << 18;
 
+/// Bytes of small blobs that one transaction of a staging writes: about a page of text, which a query may wait for.
+const STEP: usize = 1 << 16;
+
 /// Pieces that are read in one transaction.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 2;
+
+/// Numbers of all pieces of a blob.
+const ALL: Range<u64> = 0..u64::MAX;
 
 /// No blob is larger: its sections are placed by 32 bits.
 const LONGEST: f64 = u32::MAX as f64;
@@ -74,30 +80,62 @@ fn key(name: &str, piece: f64) -> JsValue {
     Array::of2(&name.into(), &piece.into()).into()
 }
 
+/// The keys of these pieces, of which there is at least one.
+fn pieces(name: &str, numbers: Range<u64>) -> Result<JsValue, JsValue> {
+    let (first, end) = (numbers.start as f64, numbers.end as f64);
+    IdbKeyRange::bound_with_lower_open_and_upper_open(&key(name, first), &key(name, end), false, true)
+        .map(JsValue::from)
+}
+
 /// Writes a blob within a transaction over `blobs`, `sizes` and `pieces`.
 pub fn put(transaction: &IdbTransaction, name: &str, blob: &[u8]) -> Result<(), JsValue> {
     writes(name, blob).try_for_each(|write| write.make(transaction))
 }
 
-/// Removes a blob, whole or in part, within such a transaction.
-pub fn remove(transaction: &IdbTransaction, name: &str) -> Result<(), JsValue> {
-    for store in [BLOBS, SIZES] {
-        transaction.object_store(store)?.delete(&name.into())?;
+/// Removes blobs, whole or in part: most of their pieces in transactions before, as many as a step may write in each,
+/// and then all that is left, so that they are listed until the end.
+pub async fn remove(connection: &Connection, names: &[String]) -> Result<(), Failure> {
+    for name in names {
+        let last = count(connection, name, ALL).await?.saturating_sub(1);
+        for from in (0..last).step_by(DELETED_AT_ONCE) {
+            let some = pieces(name, from..last.min(from + DELETED_AT_ONCE as u64))?;
+            relaxed(connection, &[PIECES], |transaction| transaction.object_store(PIECES)?.delete(&some).map(drop))
+                .await?;
+        }
     }
-    let all = IdbKeyRange::bound(&key(name, 0.0), &key(name, f64::INFINITY))?;
-    transaction.object_store(PIECES)?.delete(&all).map(drop)
+    let remove = |transaction: &IdbTransaction, name: &String| {
+        for store in [BLOBS, SIZES] {
+            transaction.object_store(store)?.delete(&name.into())?;
+        }
+        transaction.object_store(PIECES)?.delete(&pieces(name, ALL)?).map(drop)
+    };
+    relaxed(connection, &[BLOBS, SIZES, PIECES], |transaction| {
+        names.iter().try_for_each(|name| remove(transaction, name))
+    })
+    .await
 }
 
-/// What one transaction of a staging writes: at most [`PIECE`] bytes, or one blob or piece.
+async fn relaxed(
+    connection: &Connection,
+    stores: &[&str],
+    make: impl FnOnce(&IdbTransaction) -> Result<(), JsValue>,
+) -> Result<(), Failure> {
+    let transaction = connection.transaction(stores, Mode::Relaxed)?;
+    let events = Events::of(&transaction, &["complete", "abort"]);
+    let made = make(&transaction);
+    settled(&transaction, events, made.map_err(Failure::from)).await
+}
+
+/// What one transaction of a staging writes: at most [`STEP`] bytes, or one blob or piece.
 pub struct Step<'a>(Vec<Write<'a>>);
 
 /// Blobs cut into steps.
 pub fn steps(blobs: &[Named]) -> Vec<Step<'_>> {
     let mut steps: Vec<Step<'_>> = Vec::new();
-    let mut bytes = PIECE;
+    let mut bytes = STEP;
     for write in blobs.iter().flat_map(|(name, blob)| writes(name, blob)) {
         bytes += write.part.len();
-        match steps.last_mut().filter(|_| bytes <= PIECE) {
+        match steps.last_mut().filter(|_| bytes <= STEP) {
             Some(step) => step.0.push(write),
             None => {
                 bytes = write.part.len();
@@ -173,11 +211,11 @@ pub async fn join(
 }
 
 /// How many of these pieces there are.
-async fn count(connection: &Connection, name: &str, pieces: Range<u64>) -> Result<u64, Failure> {
-    if pieces.is_empty() {
+async fn count(connection: &Connection, name: &str, numbers: Range<u64>) -> Result<u64, Failure> {
+    if numbers.is_empty() {
         return Ok(0);
     }
-    let keys = IdbKeyRange::bound(&key(name, pieces.start as f64), &key(name, (pieces.end - 1) as f64))?;
+    let keys = pieces(name, numbers)?;
     let store = connection.transaction(&[PIECES], Mode::Read)?.object_store(PIECES)?;
     let request = store.count_with_key(&keys)?;
     Ok(answer(&request, listen(&request)).await?.as_f64().unwrap_or_default() as u64)

@@ -235,62 +235,34 @@ fn segments_that_declare_more_documents_than_allowed_cost_no_memory() {
 }
 
 #[test]
-fn blobs_are_retired_kept_and_then_deleted() {
+fn blobs_are_retired_kept_and_then_forgotten() {
     let empty = Manifest::new(serde_json::json!({}));
     let mut first = Manifest { next_id: 3, segments: vec![entry(1), entry(2)], ..empty.clone() };
     let put = [blobs(&first.segments[0]), blobs(&first.segments[1])].concat();
     let commit = first.commit(&empty, put).unwrap();
-    assert_eq!((commit.expected, commit.generation, commit.put.len(), commit.delete.len()), (0, 1, 6, 0));
+    assert_eq!((commit.expected, commit.generation, commit.put.len()), (0, 1, 6));
     assert_eq!(Manifest::decode(&commit.manifest).unwrap(), first);
 
     let mut merged = first.clone();
     merged.segments = vec![entry(3)];
     merged.next_id = 4;
-    let commit = merged.commit(&first, blobs(&merged.segments[0])).unwrap();
-    assert_eq!(commit.delete, [""; 0]);
+    merged.commit(&first, blobs(&merged.segments[0])).unwrap();
     assert_eq!(merged.retired.len(), 6);
 
     let mut current = merged;
     for generation in 3..6 {
         let mut next = current.clone();
         let commit = next.commit(&current, vec![]).unwrap();
-        // Retired in generation 2, kept through 3, deleted by the commit of 4.
-        let deleted = if generation == 2 + KEEP { 6 } else { 0 };
-        assert_eq!((commit.generation, commit.delete.len()), (generation, deleted));
-        assert_eq!(next.retired.len(), if generation < 2 + KEEP { 6 } else { 0 });
+        assert_eq!((commit.generation, next.retired.len()), (generation, 6));
+        // Retired in generation 2 and kept through 3.
+        assert_eq!(next.overdue().count(), if generation < 2 + KEEP { 0 } else { 6 });
         current = next;
     }
-}
-
-#[test]
-fn many_are_deleted_a_few_at_a_time_and_none_by_a_commit_of_staged_blobs() {
-    let empty = Manifest::new(serde_json::json!({}));
-    let segments: Vec<SegmentEntry> = (1..=30).map(entry).collect();
-    let put = segments.iter().flat_map(blobs).collect::<Vec<_>>();
-    let mut current = Manifest { next_id: 31, segments, ..empty.clone() };
-    current.commit(&empty, put).unwrap();
-    let mut next = Manifest { segments: vec![], ..current.clone() };
-    next.commit(&current, vec![]).unwrap();
-    let all = next.retired.len();
-    assert!(all > 2 * DELETED_AT_ONCE);
-    let mut deleted = vec![];
-    while !next.retired.is_empty() {
-        current = next.clone();
-        let mut staged = vec![];
-        if current.generation == 4 {
-            staged.push(("seg-31".to_owned(), 3));
-            next.segments = vec![SegmentEntry { pages: vec![], ..entry(31) }];
-            next.next_id = 32;
-        }
-        let most = if current.generation < 3 || !staged.is_empty() { 0 } else { DELETED_AT_ONCE };
-        let commit = next.commit(&current, Fresh { put: vec![], staged }).unwrap();
-        assert_eq!(commit.delete.len(), most.min(current.retired.len()), "{}", commit.generation);
-        assert_eq!(next.has_overdue(), commit.generation >= 4 && !next.retired.is_empty());
-        deleted.extend(commit.delete);
-    }
-    deleted.sort();
-    deleted.dedup();
-    assert_eq!(deleted.len(), all);
+    let gone: Vec<String> = current.overdue().take(4).map(String::from).collect();
+    let mut next = current.clone();
+    next.retired.retain(|blob| !gone.contains(&blob.name));
+    let commit = next.commit(&current, vec![]).unwrap();
+    assert_eq!(Manifest::decode(&commit.manifest).unwrap().retired, current.retired[4..]);
 }
 
 #[test]
@@ -300,9 +272,10 @@ fn a_new_graph_retires_the_old_one_and_tombstones_write_no_blob() {
     next.segments[0].tombstones.insert(0);
     assert_eq!(next.segments[0].live_docs(), 9);
     next.segments[1].graph = numbered(3, 4);
-    let commit = next.commit(&current, vec![("seg-5-g3".into(), vec![0; 4])]).unwrap();
-    assert_eq!(commit.delete, ["seg-1"]);
-    assert_eq!(next.retired, [Retired { name: "seg-5-g2".into(), since: 10 }]);
+    next.commit(&current, vec![("seg-5-g3".into(), vec![0; 4])]).unwrap();
+    let retired = |name: &str, since| Retired { name: name.into(), since };
+    assert_eq!(next.retired, [retired("seg-1", 8), retired("seg-5-g2", 10)]);
+    assert_eq!(next.overdue().collect::<Vec<_>>(), ["seg-1"]);
 }
 
 #[test]
@@ -313,7 +286,7 @@ fn blobs_beside_the_usual_ones_come_and_go_alone() {
     next.shared = Extras::new();
     let commit = next.commit(&current, vec![("seg-5-splade-10".into(), vec![0; 7])]).unwrap();
     let retired: Vec<&str> = next.retired.iter().map(|blob| blob.name.as_str()).collect();
-    assert_eq!(retired, ["all-rotation-6", "seg-5-splade-3"]);
+    assert_eq!(retired, ["seg-1", "all-rotation-6", "seg-5-splade-3"]);
     assert_eq!(Manifest::decode(&commit.manifest).unwrap(), next);
     assert_eq!(next.segments[1].extra_name(BlobKind::Colbert).unwrap(), "seg-5-colbert-4");
     assert_eq!(
@@ -363,7 +336,7 @@ fn a_commit_puts_exactly_what_is_new() {
     // A blob is never written again, neither with other bytes nor after it was retired.
     miscommitted(|m| m.segments[0].main = blob(8), vec![("seg-4".into(), vec![0; 8])], "\"seg-4\" retired");
     let revive = |manifest: &mut Manifest| manifest.segments.push(SegmentEntry { pages: vec![], ..entry(1) });
-    miscommitted(revive, vec![("seg-1".into(), vec![0; 3])], "\"seg-1\" appears twice");
+    miscommitted(revive, vec![("seg-1".into(), vec![0; 3])], "\"seg-1\" retired");
     let flood = |manifest: &mut Manifest| {
         manifest.segments[0].docs = limits::COLLECTION_DOCS;
         manifest.segments[0].tombstones = Tombstones::new(limits::COLLECTION_DOCS);

@@ -2,12 +2,8 @@
 
 #![cfg(target_arch = "wasm32")]
 
-#[path = "support/kernel_laws.rs"]
+#[path = "../support/kernel_laws.rs"]
 mod laws;
-
-#[cfg(feature = "neural")]
-#[path = "support/tiny_encoder.rs"]
-mod tiny;
 
 use laws::Random;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -72,12 +68,4 @@ fn greatest_similarities_are_exact() {
     for_each_seed(|r, seed| {
         laws::greatest_similarities_are_exact(size(r, 1, 9), size(r, 0, 40), size(r, 1, 70), seed);
     });
-}
-
-#[cfg(feature = "neural")]
-#[wasm_bindgen_test]
-async fn an_encoder_agrees_with_the_reference() {
-    for (seed, (hidden, heads, intermediate)) in tiny::SIZES.into_iter().enumerate() {
-        tiny::agrees_with_the_reference(&tiny::config(hidden, heads, intermediate), seed as u64).await;
-    }
 }
