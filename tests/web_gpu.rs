@@ -192,13 +192,20 @@ async fn a_wrong_kernel_is_caught() {
         change(&mut sources);
         sources
     };
-    let product = changed(&|all| all.matmul = spoilt(&all.matmul, "word << 24u, word", "word << 16u, word"));
+    let product = changed(&|all| {
+        all.matmul = spoilt(&all.matmul, "word << 24u, word", "word << 16u, word");
+        all.matmul_half = spoilt(&all.matmul_half, "word << 24u, word", "word << 16u, word");
+    });
     let gelu = changed(&|all| all.product = spoilt(&all.product, "+ 0.5)", "+ 0.499)"));
     let add = changed(&|all| all.product = spoilt(&all.product, "out[at] +=", "out[at] ="));
     let sums = changed(&|all| all.packed = spoilt(&all.packed, "* 256.0", "* 255.0"));
     let integers = changed(&|all| all.quantise = spoilt(&all.quantise, "levels + 128", "levels"));
     let norm = changed(&|all| all.norm = spoilt(&all.norm, "total(index, squares)", "squares"));
-    let attention = changed(&|all| all.attention = spoilt(&all.attention, "at + key < length", "true"));
+    let attention = changed(&|all| {
+        all.attention = spoilt(&all.attention, "exp(greatest - most)", "1.0");
+        all.attention_half = spoilt(&all.attention_half, "at + key < length", "true");
+    });
+    let wide = changed(&|all| all.attention = spoilt(&all.attention, "products(key + 12u, q12, q13, q14, q15)", "0.0"));
     let pool = changed(&|all| all.pool = spoilt(&all.pool, "/ f32(range.y)", "/ f32(range.y + 1u)"));
     let logit = changed(&|all| all.logit = spoilt(&all.logit, "+ shape.bias", ""));
     let (none, half, most) = (Extras::NONE, Extras::of(HALF), possible().await);
@@ -210,6 +217,7 @@ async fn a_wrong_kernel_is_caught() {
         ("matmul, Add", &add, most),
         ("norm", &norm, none),
         ("attention", &attention, none),
+        ("attention", &wide, none),
         ("attention", &attention, half),
         ("pool", &pool, none),
         ("logit", &logit, none),

@@ -1,5 +1,5 @@
-// How tiles in workgroup memory hold vectors where the device has shader-f16: in half the bytes, rounded to 11 bits. What is
-// computed with them is f32. Stands before `matmul.wgsl` and `attention.wgsl`; the twin is `held-f32.wgsl`.
+// How workgroup memory holds vectors where the device has shader-f16: in half the bytes, rounded to 11 bits. What is
+// computed with them is f32. Stands before `matmul-half.wgsl` and `attention-half.wgsl`.
 
 enable f16;
 

@@ -10,16 +10,17 @@ use crate::kernel::padded;
 #[derive(Clone, Debug)]
 pub struct Sources {
     pub matmul: String,
+    pub matmul_half: String,
     pub packed: String,
     pub quantise: String,
-    /// Goes behind `matmul` and `packed`.
+    /// Goes behind `matmul`, `matmul_half` and `packed`.
     pub product: String,
     pub norm: String,
     pub attention: String,
+    pub attention_half: String,
     pub pool: String,
     pub logit: String,
-    /// One of these goes before `matmul` and `attention`.
-    pub full: String,
+    /// Goes before `matmul_half` and `attention_half`.
     pub half: String,
 }
 
@@ -27,14 +28,15 @@ impl Default for Sources {
     fn default() -> Sources {
         Sources {
             matmul: include_str!("matmul.wgsl").into(),
+            matmul_half: include_str!("matmul-half.wgsl").into(),
             packed: include_str!("matmul-packed.wgsl").into(),
             quantise: include_str!("quantise.wgsl").into(),
             product: include_str!("product.wgsl").into(),
             norm: include_str!("norm.wgsl").into(),
             attention: include_str!("attention.wgsl").into(),
+            attention_half: include_str!("attention-half.wgsl").into(),
             pool: include_str!("pool.wgsl").into(),
             logit: include_str!("logit.wgsl").into(),
-            full: include_str!("held-f32.wgsl").into(),
             half: include_str!("held-f16.wgsl").into(),
         }
     }
@@ -43,10 +45,11 @@ impl Default for Sources {
 impl Sources {
     /// Another for other texts, or another version of what calls them.
     pub fn digest(&self) -> u64 {
-        let Sources { matmul, packed, quantise, product, norm, attention, pool, logit, full, half } = self;
-        let texts = [matmul, packed, quantise, product, norm, attention, pool, logit, full, half];
-        let texts = texts.into_iter().map(String::as_str);
-        texts.chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
+        let Sources { matmul, matmul_half, packed, quantise, product, norm, .. } = self;
+        let Sources { attention, attention_half, pool, logit, half, .. } = self;
+        let products = [matmul, matmul_half, packed, quantise, product];
+        let texts = products.into_iter().chain([norm, attention, attention_half, pool, logit, half]);
+        texts.map(String::as_str).chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
     }
 }
 
@@ -78,36 +81,51 @@ pub struct Kernels {
     quantise: Option<Kernel>,
     norm: Kernel,
     attention: Kernel,
+    /// For heads of more than [`NARROW`] numbers, where those are another's.
+    wide_attention: Option<Kernel>,
     pool: Kernel,
     logit: Kernel,
 }
 
-/// Rows and outputs of a tile: `ROWS` and `COLUMNS` of `product.wgsl`.
+/// Rows and outputs of what a workgroup makes: `ROWS` and `COLUMNS` of `product.wgsl`.
 const TILE: [usize; 2] = [32, 64];
+
+/// Numbers of a head that `attention.wgsl` takes where it is not `WIDE`.
+const NARROW: usize = 32;
 
 impl Kernels {
     /// Kernels that make use of `extras`.
     ///
     /// Errors: `Unsupported` for a kernel that the device does not take.
     pub async fn compile(device: &Device, sources: &Sources, extras: Extras) -> Result<Kernels> {
-        let held = if extras.has(Extra::Half) { &sources.half } else { &sources.full };
-        let Sources { matmul, packed, product, attention, .. } = sources;
-        let attention = format!("{held}{attention}");
-        let (matmul_text, quantise) = match extras.has(Extra::Packed) {
-            true => (format!("{packed}{product}"), Some(device.kernel("quantise", &sources.quantise, &[]).await?)),
-            false => (format!("{held}{matmul}{product}"), None),
+        let Sources { matmul, matmul_half, packed, product, attention, attention_half, half, .. } = sources;
+        let (integers, halves) = (extras.has(Extra::Packed), extras.has(Extra::Half));
+        let product = match (integers, halves) {
+            (true, _) => format!("{packed}{product}"),
+            (false, true) => format!("{half}{matmul_half}{product}"),
+            (false, false) => format!("{matmul}{product}"),
         };
-        let matmul = async |epilogue: Epilogue| {
-            let constants = [("EPILOGUE", epilogue as u32)];
-            device.kernel("matmul", &matmul_text, &constants).await
-        };
+        let matmul = async |epilogue| device.kernel("matmul", &product, &[("EPILOGUE", epilogue as u32)]).await;
         let [nothing, gelu, add, tanh] = Epilogue::ALL;
+        let matmul = [matmul(nothing).await?, matmul(gelu).await?, matmul(add).await?, matmul(tanh).await?];
+        let quantise = match integers {
+            true => Some(device.kernel("quantise", &sources.quantise, &[]).await?),
+            false => None,
+        };
+        let (attention, wide_attention) = match halves {
+            true => (device.kernel("attention", &format!("{half}{attention_half}"), &[]).await?, None),
+            false => {
+                let plain = async |wide| device.kernel("attention", attention, &[("WIDE", wide)]).await;
+                (plain(0).await?, Some(plain(1).await?))
+            }
+        };
         Ok(Kernels {
             extras,
-            matmul: [matmul(nothing).await?, matmul(gelu).await?, matmul(add).await?, matmul(tanh).await?],
+            matmul,
             quantise,
             norm: device.kernel("norm", &sources.norm, &[]).await?,
-            attention: device.kernel("attention", &attention, &[]).await?,
+            attention,
+            wide_attention,
             pool: device.kernel("pool", &sources.pool, &[]).await?,
             logit: device.kernel("logit", &sources.logit, &[]).await?,
         })
@@ -220,7 +238,8 @@ impl Recording<'_> {
     ) -> Result<()> {
         let scale = 1.0 / (heads.depth as f32).sqrt();
         let shape = [(heads.stride() / 4) as u32, (heads.width() / 4) as u32, scale.to_bits(), 0];
-        self.dispatch(&kernels.attention, shape, &[tiles, qkv, out], [count, heads.count])
+        let wide = kernels.wide_attention.as_ref().filter(|_| heads.stride() > NARROW);
+        self.dispatch(wide.unwrap_or(&kernels.attention), shape, &[tiles, qkv, out], [count, heads.count])
     }
 
     /// `ranges` of rows of `states` `[rows, padded width]`, `count` of them, to `out` `[count, padded width]`.

@@ -1,72 +1,69 @@
 // A linear layer on rows of f32: out = (x W^T) * scale + bias, then what `product.wgsl` does, where the layer is declared.
-// Weights are int8, four successive inputs in a word; they become numbers on their way into the tile, so that sums differ
-// from exact ones by rounding alone. CPU twins: `kernel::multiply` (which rounds activations to seven bits besides) with
-// `gelu_rows` behind it, and the oracle `kernel::scalar::linear`.
+// Weights are int8, four successive inputs in a word; they become numbers as they are read, so that sums differ from exact
+// ones by rounding alone. CPU twins: `kernel::multiply` (which rounds activations to seven bits besides) with `gelu_rows`
+// behind it, and the oracle `kernel::scalar::linear`.
 //
-// Tiles are of `Held`, which stands in `held-f32.wgsl`, or in `held-f16.wgsl` where the device has shader-f16: one of them
-// goes before this text. Weights, of 8 bits, are exact in both; activations are rounded to 11 bits in the latter.
-//
-// A workgroup makes a tile of 32 rows and 64 outputs, 16 inputs at a time; each of its 16 x 8 invocations has 4 rows and
-// 4 outputs of it. Inputs are a multiple of 16.
-
-const DEPTH = 4u;
+// Each of 16 x 4 invocations makes 8 rows of 4 outputs in registers: 12 reads for 128 products. Nothing goes through
+// workgroup memory and nobody waits for others, for devices on which those are no faster than the cache that is there
+// anyway.
 
 // [rows][inputs]
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
-
-var<workgroup> tile_x: array<Held, 128>; // [DEPTH][ROWS]
-var<workgroup> tile_w: array<Held, 256>; // [DEPTH][COLUMNS]
 
 fn unpack(word: u32) -> vec4f {
     return vec4f(bitcast<vec4i>(vec4u(word << 24u, word << 16u, word << 8u, word)) >> vec4u(24u));
 }
 
-@compute @workgroup_size(16, 8)
-fn main(
-    @builtin(workgroup_id) group: vec3u,
-    @builtin(local_invocation_id) local: vec3u,
-    @builtin(local_invocation_index) index: u32,
-) {
-    let first_row = group.y * ROWS;
-    let first_column = group.x * COLUMNS;
-    var sums: array<vec4f, 4>;
-    for (var at = 0u; at < shape.inputs; at += DEPTH) {
-        let row = index / DEPTH;
-        let k = index % DEPTH;
-        var numbers = vec4f();
-        if (first_row + row < shape.rows) {
-            numbers = x[(first_row + row) * shape.inputs + at + k];
-        }
-        tile_x[k * ROWS + row] = hold(numbers);
-        for (var part = 0u; part < COLUMNS; part += ROWS) {
-            let column = part + row;
-            var word = 0u;
-            if (first_column + column < shape.outputs) {
-                word = weights[(first_column + column) * shape.inputs + at + k];
-            }
-            tile_w[k * COLUMNS + column] = hold(unpack(word));
-        }
-        workgroupBarrier();
-        for (var d = 0u; d < DEPTH; d++) {
-            let w = d * COLUMNS + local.x;
-            let w0 = whole(tile_w[w]);
-            let w1 = whole(tile_w[w + 16u]);
-            let w2 = whole(tile_w[w + 32u]);
-            let w3 = whole(tile_w[w + 48u]);
-            for (var r = 0u; r < 4u; r++) {
-                let a = whole(tile_x[d * ROWS + local.y * 4u + r]);
-                sums[r] += vec4f(dot(a, w0), dot(a, w1), dot(a, w2), dot(a, w3));
-            }
-        }
-        workgroupBarrier();
+@compute @workgroup_size(16, 4)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+    let row = id.y * 8u;
+    let column = id.x * 4u;
+    let next = vec4u(0u, 1u, 2u, 3u);
+    // Where rows of either side begin. In place of one that is not there the last is read.
+    let a = min(row + next, vec4u(shape.rows - 1u)) * shape.inputs;
+    let b = min(row + 4u + next, vec4u(shape.rows - 1u)) * shape.inputs;
+    let w = min(column + next, vec4u(shape.outputs - 1u)) * shape.inputs;
+    var s0 = vec4f();
+    var s1 = vec4f();
+    var s2 = vec4f();
+    var s3 = vec4f();
+    var s4 = vec4f();
+    var s5 = vec4f();
+    var s6 = vec4f();
+    var s7 = vec4f();
+    for (var at = 0u; at < shape.inputs; at++) {
+        let w0 = unpack(weights[w.x + at]);
+        let w1 = unpack(weights[w.y + at]);
+        let w2 = unpack(weights[w.z + at]);
+        let w3 = unpack(weights[w.w + at]);
+        s0 += products(x[a.x + at], w0, w1, w2, w3);
+        s1 += products(x[a.y + at], w0, w1, w2, w3);
+        s2 += products(x[a.z + at], w0, w1, w2, w3);
+        s3 += products(x[a.w + at], w0, w1, w2, w3);
+        s4 += products(x[b.x + at], w0, w1, w2, w3);
+        s5 += products(x[b.y + at], w0, w1, w2, w3);
+        s6 += products(x[b.z + at], w0, w1, w2, w3);
+        s7 += products(x[b.w + at], w0, w1, w2, w3);
     }
-    for (var r = 0u; r < 4u; r++) {
-        let row = first_row + local.y * 4u + r;
-        for (var c = 0u; c < 4u; c++) {
-            let column = first_column + local.x + 16u * c;
-            if (row < shape.rows && column < shape.outputs) {
-                finish(row * shape.outputs + column, sums[r][c] * affine[column].x + affine[column].y);
-            }
+    store(row, column, s0);
+    store(row + 1u, column, s1);
+    store(row + 2u, column, s2);
+    store(row + 3u, column, s3);
+    store(row + 4u, column, s4);
+    store(row + 5u, column, s5);
+    store(row + 6u, column, s6);
+    store(row + 7u, column, s7);
+}
+
+fn products(x: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
+    return vec4f(dot(x, w0), dot(x, w1), dot(x, w2), dot(x, w3));
+}
+
+fn store(row: u32, column: u32, sums: vec4f) {
+    for (var c = 0u; c < 4u; c++) {
+        let output = column + c;
+        if (row < shape.rows && output < shape.outputs) {
+            finish(row * shape.outputs + output, sums[c] * affine[output].x + affine[output].y);
         }
     }
 }

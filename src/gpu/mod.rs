@@ -5,7 +5,7 @@
 //! on everything stays on the device: weights are uploaded once ([`layout`], [`encoder`]), a batch is one submission,
 //! and pooled vectors alone are read back. Each kernel is a `.wgsl` file whose first lines name its CPU twins.
 //!
-//! Some devices offer more than others ([`extras`]); kernels that make use of it are variants of the same files.
+//! Some devices offer more than others ([`extras`]); kernels that make use of it are variants of the plain ones.
 //!
 //! GPUs have been wrong without saying so. So [`probe`] compares each kernel, and a whole pass, with [`oracle`] and the
 //! scalar kernels, on the very device and before its first use; [`choice`] takes the variants that pass, and says what is

@@ -1,11 +1,11 @@
-// What `matmul.wgsl` and `matmul-packed.wgsl`, which it stands behind, have in common: the layer, the size of a tile, and
+// What `matmul.wgsl` and its variants, which it stands behind, have in common: the layer, the size of a workgroup's part, and
 // what follows a product. They call `finish` for each number of their result. CPU twins: `kernel::gelu_rows` and
 // `kernel::Combine`, and the oracle `kernel::scalar::gelu`.
 
 // 0: nothing; 1: GELU; 2: added to what is there (the residual connection); 3: tanh.
 override EPILOGUE: u32 = 0u;
 
-// Of a tile.
+// Of what a workgroup makes.
 const ROWS = 32u;
 const COLUMNS = 64u;
 
