@@ -115,9 +115,11 @@ impl Gpu {
         if let Some(chosen) = recalled {
             return Ok(Gpu { device, choice: chosen? });
         }
-        // Nobody asks software for speed.
-        let clock: Option<&dyn Fn() -> f64> = if device.description().software { None } else { Some(&now) };
-        let chosen = choice::choose(&device, &sources, device.extras(), clock).await;
+        // Software does the plain kernels fastest.
+        let chosen = match device.description().software {
+            true => choice::choose(&device, &sources, Extras::NONE, None).await,
+            false => choice::choose(&device, &sources, device.extras(), Some(&now)).await,
+        };
         if let Some(finding) = choice::finding(subject, &chosen) {
             // If it fails, the next visit checks again.
             let _ = JsFuture::from(memory.keep(to_js(&finding)?)).await;
