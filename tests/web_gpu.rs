@@ -44,6 +44,11 @@ async fn device(wanted: Extras) -> Option<Rc<Device>> {
     }
 }
 
+/// What a device must have for `extras` if they have 16 bits [`IN_WORDS`].
+fn needed(extras: Extras) -> Extras {
+    extras.without(Extras::of(HALF))
+}
+
 /// `sources` with `extras`, on a device that has `wanted` of them.
 async fn open_with(sources: &Sources, extras: Extras, wanted: Extras) -> Option<Probe> {
     let device = device(wanted).await?;
@@ -76,7 +81,7 @@ async fn probes() -> Vec<Probe> {
     let (half, words) = (Extras::of(HALF), with_half(IN_WORDS));
     let mut probes = Vec::new();
     for extras in [Extras::NONE, half, possible().await] {
-        probes.extend(open_with(&words, extras, Extras::NONE).await);
+        probes.extend(open_with(&words, extras, needed(extras)).await);
     }
     if device(half).await.is_some_and(|device| device.extras() == half) {
         probes.extend(open_with(&Sources::default(), half, half).await);
@@ -200,6 +205,12 @@ async fn a_wrong_kernel_is_caught() {
     let add = changed(&|all| all.product = spoilt(&all.product, "out[at] +=", "out[at] ="));
     let sums = changed(&|all| all.packed = spoilt(&all.packed, "* 256.0", "* 255.0"));
     let integers = changed(&|all| all.quantise = spoilt(&all.quantise, "levels + 128", "levels"));
+    let subgroups = changed(&|all| {
+        all.reduce_subgroups = spoilt(&all.reduce_subgroups, "subgroupAdd(part)", "part");
+    });
+    let greatest = changed(&|all| {
+        all.reduce_subgroups = spoilt(&all.reduce_subgroups, "subgroupMax(part)", "part");
+    });
     let norm = changed(&|all| all.norm = spoilt(&all.norm, "total(index, squares)", "squares"));
     let attention = changed(&|all| {
         all.attention = spoilt(&all.attention, "exp(greatest - most)", "1.0");
@@ -222,11 +233,17 @@ async fn a_wrong_kernel_is_caught() {
         ("pool", &pool, none),
         ("logit", &logit, none),
     ];
+    if most.has(Extra::Subgroups) {
+        cases.push(("norm", &subgroups, most));
+    }
+    if most.has(Extra::Packed) && most.has(Extra::Subgroups) {
+        cases.push(("matmul", &greatest, most));
+    }
     if most.has(Extra::Packed) {
         cases.extend([("matmul", &sums, most), ("matmul", &integers, most), ("matmul, Gelu", &gelu, most)]);
     }
     for (kernel, sources, extras) in cases {
-        let Some(probe) = open_with(sources, extras, Extras::NONE).await else { return };
+        let Some(probe) = open_with(sources, extras, needed(extras)).await else { return };
         let error = probe.run().await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported);
         assert!(error.context.contains(&format!("computes wrongly: {kernel}")), "{kernel}: {error}");
@@ -236,7 +253,7 @@ async fn a_wrong_kernel_is_caught() {
 /// What a device offers is taken if it computes rightly, and left if not; the report says which.
 #[wasm_bindgen_test]
 async fn the_most_is_taken_that_computes_rightly() {
-    let Some(device) = device(Extras::NONE).await else { return };
+    let Some(device) = device(needed(Extras::ALL)).await else { return };
     let half = Extras::of(HALF);
     let choose = async |half_text: &str, offered: Extras| {
         let Choice { kernels, refused } = choice::choose(&device, &with_half(half_text), offered, None).await.unwrap();
@@ -244,6 +261,14 @@ async fn the_most_is_taken_that_computes_rightly() {
     };
     assert_eq!(device.description().binding_bytes, 128 << 20);
     assert_eq!(choose(IN_WORDS, possible().await).await, (possible().await, None));
+    // Sums of subgroups that are others than a device says cost it nothing else.
+    if device.extras().has(Extra::Subgroups) {
+        let sources = with_half(IN_WORDS);
+        let wrong = Sources { reduce_subgroups: sources.reduce.replace("+=", "-="), ..sources };
+        let Choice { kernels, refused } = choice::choose(&device, &wrong, possible().await, None).await.unwrap();
+        assert_eq!(kernels.extras(), possible().await.without(Extras::of(|extra| extra == Extra::Subgroups)));
+        assert!(refused.unwrap().starts_with("this GPU computes wrongly: norm"));
+    }
     // Rounds to whole numbers, as a device might that takes one kind of number for another.
     let spoilt = IN_WORDS.replace("vec2u(pack2x16float(numbers.xy)", "vec2u(pack2x16float(floor(numbers.xy))");
     assert_ne!(spoilt, IN_WORDS);

@@ -9,15 +9,18 @@ pub enum Extra {
     Half,
     /// Four products of 8 bits and their sum, in one operation.
     Packed,
+    /// Sums over invocations that run together.
+    Subgroups,
 }
 
 impl Extra {
-    pub const ALL: [Extra; 2] = [Extra::Half, Extra::Packed];
+    pub const ALL: [Extra; 3] = [Extra::Half, Extra::Packed, Extra::Subgroups];
 
     pub fn name(self) -> &'static str {
         match self {
             Extra::Half => "shader-f16",
             Extra::Packed => "packed_4x8_integer_dot_product",
+            Extra::Subgroups => "subgroups",
         }
     }
 
@@ -35,7 +38,7 @@ impl Extras {
     pub const ALL: Extras = Extras((1 << Extra::ALL.len()) - 1);
 
     /// Those that adapters have to be asked for; the others are a matter of the browser alone.
-    pub const FEATURES: Extras = Extras(1 << Extra::Half as u8);
+    pub const FEATURES: Extras = Extras(1 << Extra::Half as u8 | 1 << Extra::Subgroups as u8);
 
     /// Those of which `has` says so.
     pub fn of(has: impl Fn(Extra) -> bool) -> Extras {
@@ -49,6 +52,16 @@ impl Extras {
     /// What is in both.
     pub fn and(self, other: Extras) -> Extras {
         Extras(self.0 & other.0)
+    }
+
+    /// What is in either.
+    pub fn with(self, other: Extras) -> Extras {
+        Extras(self.0 | other.0)
+    }
+
+    /// What is in this alone.
+    pub fn without(self, other: Extras) -> Extras {
+        Extras(self.0 & !other.0)
     }
 
     pub fn names(self) -> Vec<&'static str> {
@@ -79,7 +92,7 @@ mod tests {
         let half = Extras::of(|extra| extra == Extra::Half);
         assert_eq!(half.ladder(), [half, Extras::NONE]);
         let ladder = Extras::ALL.ladder();
-        assert_eq!((ladder.len(), ladder[0], ladder[3]), (4, Extras::ALL, Extras::NONE));
+        assert_eq!((ladder.len(), ladder[0], ladder[7]), (8, Extras::ALL, Extras::NONE));
         assert!(ladder.windows(2).all(|pair| pair[0].names().len() >= pair[1].names().len()));
     }
 

@@ -15,6 +15,9 @@ pub struct Sources {
     pub quantise: String,
     /// Goes behind `matmul`, `matmul_half` and `packed`.
     pub product: String,
+    /// Or the next goes behind `quantise`, `norm`, `pool` and `logit`.
+    pub reduce: String,
+    pub reduce_subgroups: String,
     pub norm: String,
     pub attention: String,
     pub attention_half: String,
@@ -32,6 +35,8 @@ impl Default for Sources {
             packed: include_str!("matmul-packed.wgsl").into(),
             quantise: include_str!("quantise.wgsl").into(),
             product: include_str!("product.wgsl").into(),
+            reduce: include_str!("reduce.wgsl").into(),
+            reduce_subgroups: include_str!("reduce-subgroups.wgsl").into(),
             norm: include_str!("norm.wgsl").into(),
             attention: include_str!("attention.wgsl").into(),
             attention_half: include_str!("attention-half.wgsl").into(),
@@ -46,9 +51,10 @@ impl Sources {
     /// Another for other texts, or another version of what calls them.
     pub fn digest(&self) -> u64 {
         let Sources { matmul, matmul_half, packed, quantise, product, norm, .. } = self;
-        let Sources { attention, attention_half, pool, logit, half, .. } = self;
+        let Sources { attention, attention_half, pool, logit, half, reduce, reduce_subgroups, .. } = self;
         let products = [matmul, matmul_half, packed, quantise, product];
-        let texts = products.into_iter().chain([norm, attention, attention_half, pool, logit, half]);
+        let others = [norm, attention, attention_half, pool, logit, half, reduce, reduce_subgroups];
+        let texts = products.into_iter().chain(others);
         texts.map(String::as_str).chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
     }
 }
@@ -108,8 +114,15 @@ impl Kernels {
         let matmul = async |epilogue| device.kernel("matmul", &product, &[("EPILOGUE", epilogue as u32)]).await;
         let [nothing, gelu, add, tanh] = Epilogue::ALL;
         let matmul = [matmul(nothing).await?, matmul(gelu).await?, matmul(add).await?, matmul(tanh).await?];
+        let by_row = async |label, text: &str| {
+            let text = match extras.has(Extra::Subgroups) {
+                true => format!("enable subgroups;\n{text}{}", sources.reduce_subgroups),
+                false => format!("{text}{}", sources.reduce),
+            };
+            device.kernel(label, &text, &[]).await
+        };
         let quantise = match integers {
-            true => Some(device.kernel("quantise", &sources.quantise, &[]).await?),
+            true => Some(by_row("quantise", &sources.quantise).await?),
             false => None,
         };
         let (attention, wide_attention) = match halves {
@@ -123,11 +136,11 @@ impl Kernels {
             extras,
             matmul,
             quantise,
-            norm: device.kernel("norm", &sources.norm, &[]).await?,
+            norm: by_row("norm", &sources.norm).await?,
             attention,
             wide_attention,
-            pool: device.kernel("pool", &sources.pool, &[]).await?,
-            logit: device.kernel("logit", &sources.logit, &[]).await?,
+            pool: by_row("pool", &sources.pool).await?,
+            logit: by_row("logit", &sources.logit).await?,
         })
     }
 

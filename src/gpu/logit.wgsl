@@ -1,9 +1,7 @@
 // The one logit of a cross-encoder from each pooled row: weight . row + bias. CPU twin: `model::head::Classifier`; the
 // oracle is `kernel::scalar::dot_f32`.
 //
-// A workgroup has one row.
-
-const THREADS = 64u;
+// A workgroup has one row. `reduce.wgsl` goes behind this text.
 
 struct Shape {
     width: u32,
@@ -19,23 +17,14 @@ struct Shape {
 // [rows]
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
 
-var<workgroup> parts: array<f32, THREADS>;
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
     var sum = 0.0;
     for (var i = index; i < shape.width; i += THREADS) {
         sum += weight[i] * pooled[group.x * shape.stride + i];
     }
-    parts[index] = sum;
-    workgroupBarrier();
-    for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-        if (index < reach) {
-            parts[index] += parts[index + reach];
-        }
-        workgroupBarrier();
-    }
+    let all = total(index, sum);
     if (index == 0u) {
-        out[group.x] = parts[0] + shape.bias;
+        out[group.x] = all + shape.bias;
     }
 }

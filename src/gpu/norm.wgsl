@@ -1,8 +1,6 @@
 // Layer normalisation of rows in place. CPU twins: `kernel::norm_rows`, and the oracle `kernel::scalar::layer_norm`.
 //
-// A workgroup has one row. Padding of rows becomes 0.
-
-const THREADS = 64u;
+// A workgroup has one row. Padding of rows becomes 0. `reduce.wgsl` goes behind this text.
 
 struct Shape {
     rows: u32,
@@ -17,23 +15,6 @@ struct Shape {
 @group(0) @binding(1) var<storage, read> affine: array<vec2f>;
 // [rows][stride]
 @group(0) @binding(2) var<storage, read_write> values: array<f32>;
-
-var<workgroup> parts: array<f32, THREADS>;
-
-// Sum over the workgroup.
-fn total(index: u32, part: f32) -> f32 {
-    parts[index] = part;
-    workgroupBarrier();
-    for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-        if (index < reach) {
-            parts[index] += parts[index + reach];
-        }
-        workgroupBarrier();
-    }
-    let sum = parts[0];
-    workgroupBarrier();
-    return sum;
-}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {

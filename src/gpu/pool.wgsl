@@ -1,9 +1,7 @@
 // Vectors of ranges of rows: their mean, of length 1 where asked for. A range of one row is that row, such as the state
 // of the first token. CPU twin: `model::head::pool`; the oracle is in `gpu::oracle`.
 //
-// A workgroup has one range.
-
-const THREADS = 64u;
+// A workgroup has one range. `reduce.wgsl` goes behind this text.
 
 struct Shape {
     width: u32,
@@ -19,8 +17,6 @@ struct Shape {
 @group(0) @binding(2) var<storage, read> states: array<f32>;
 // [ranges][stride]
 @group(0) @binding(3) var<storage, read_write> out: array<f32>;
-
-var<workgroup> parts: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
@@ -38,15 +34,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
         out[place + i] = mean;
         squares += mean * mean;
     }
-    parts[index] = squares;
-    workgroupBarrier();
-    for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-        if (index < reach) {
-            parts[index] += parts[index + reach];
-        }
-        workgroupBarrier();
-    }
-    let length = sqrt(parts[0]);
+    let length = sqrt(total(index, squares));
     // A vector of zeros has no direction; it stays what it is.
     if (shape.normalize == 0u || length == 0.0) {
         return;

@@ -2,11 +2,10 @@
 // step * (256 * high + low), the greatest magnitude of a row being 32,639 steps. CPU twin: `kernel::quantise_rows`, which
 // has seven bits; with eight, vectors would be too far from those of the reference (ARCHITECTURE.md has the numbers).
 //
-// A workgroup has one row.
+// A workgroup has one row. `reduce.wgsl` goes behind this text.
 
 requires packed_4x8_integer_dot_product;
 
-const THREADS = 64u;
 // 127 * 256 + 127: the high half of none exceeds 127.
 const LEVELS = 32639.0;
 
@@ -23,8 +22,6 @@ struct Shape {
 // [rows]
 @group(0) @binding(3) var<storage, read_write> steps: array<f32>;
 
-var<workgroup> parts: array<f32, THREADS>;
-
 @compute @workgroup_size(THREADS)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) index: u32) {
     let first = group.x * shape.inputs;
@@ -32,20 +29,12 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) in
     for (var i = index; i < shape.inputs; i += THREADS) {
         most = max(most, abs(x[first + i]));
     }
-    parts[index] = max(max(most.x, most.y), max(most.z, most.w));
-    workgroupBarrier();
-    for (var reach = THREADS / 2u; reach > 0u; reach /= 2u) {
-        if (index < reach) {
-            parts[index] = max(parts[index], parts[index + reach]);
-        }
-        workgroupBarrier();
-    }
-    let greatest = parts[0];
+    let magnitude = greatest(index, max(max(most.x, most.y), max(most.z, most.w)));
     if (index == 0u) {
-        steps[group.x] = greatest / LEVELS;
+        steps[group.x] = magnitude / LEVELS;
     }
     // A row of zeros is zeros; so is one of numbers too small to divide by.
-    let inverse = select(0.0, LEVELS / greatest, greatest > 1e-30);
+    let inverse = select(0.0, LEVELS / magnitude, magnitude > 1e-30);
     for (var i = index; i < shape.inputs; i += THREADS) {
         let levels = vec4i(round(clamp(x[first + i] * inverse, vec4f(-LEVELS), vec4f(LEVELS))));
         let high = (levels + 128) >> vec4u(8u);
