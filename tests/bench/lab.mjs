@@ -17,10 +17,14 @@ const SHARED = new Set(["answer.mjs", "onnx.mjs", "vectors.mjs", "words.mjs"]);
 const POLICY = "default-src 'self' blob: data: 'unsafe-inline' 'unsafe-eval'; connect-src 'self' blob: data:";
 const ISOLATED = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
+/** Those that need no peer's package. */
+const isOurs = (file) => /^(nearfield-|exhaustive|calibration)/.test(file);
+
 /** Bundles the contenders as an application would be bundled; our own package stays as it is published. */
-async function bundle() {
+async function bundle({ ours }) {
   const { build } = await import("esbuild");
-  const files = (await readdir(join(folder, "contenders"))).filter((file) => file.endsWith(".mjs") && !SHARED.has(file));
+  const all = (await readdir(join(folder, "contenders"))).filter((file) => file.endsWith(".mjs") && !SHARED.has(file));
+  const files = ours ? all.filter(isOurs) : all;
   await build({
     entryPoints: files.map((file) => join(folder, "contenders", file)),
     outdir: bundles,
@@ -40,9 +44,9 @@ export class Lab {
   /** Browser and version, as it says itself. */
   browser = "";
 
-  /** `args`: further flags of Chromium. */
-  static async open({ args } = {}) {
-    await bundle();
+  /** `args`: further flags of Chromium; `ours`: without peers, which need not be installed then. */
+  static async open({ args, ours = false } = {}) {
+    await bundle({ ours });
     const lab = new Lab();
     const mounts = [
       { at: "/contenders/", folder: bundles },
