@@ -117,13 +117,15 @@ impl Engine {
         self.delete_retired(&retired, &Unpaced).await
     }
 
-    /// The segments that may be rewritten: none while vectors of another model are prepared for them, and none that
+    /// The segments that may be rewritten: none for which vectors of another model are prepared already, and none that
     /// has lost its own.
     fn mergeable<'a>(&self, snapshot: &'a Snapshot) -> Vec<&'a View> {
         let config = self.segment_config(snapshot.manifest.embedder.as_ref());
         let extras = representations(&snapshot.manifest);
         let whole = |view: &&View| {
-            *view.segment.config() == config && view.segment.extras() == extras && snapshot.manifest.pending.is_none()
+            *view.segment.config() == config
+                && view.segment.extras() == extras
+                && !is_prepared(&snapshot.manifest, view.segment.id())
         };
         snapshot.views.iter().filter(whole).collect()
     }
@@ -286,17 +288,25 @@ impl Engine {
     }
 }
 
+/// Whether vectors of another model wait for it, some at least.
+fn is_prepared(manifest: &Manifest, segment: u64) -> bool {
+    manifest.pending.as_ref().is_some_and(|pending| !pending.parts(segment).is_empty())
+}
+
 /// The manifest of `now` without these segments, seen when `then` was; `None` if more than deletions changed them, or
-/// if vectors of another model are on their way.
+/// if vectors of another model were prepared for one.
 fn without(now: &Snapshot, then: &Snapshot, views: &[&View]) -> Option<Manifest> {
     let mut manifest = (*now.manifest).clone();
-    if manifest.pending.is_some() || manifest.embedder != then.manifest.embedder {
+    if manifest.embedder != then.manifest.embedder {
         return None;
     }
     for view in views {
         let at = manifest.segments.iter().position(|entry| entry.id == view.entry.id)?;
         let entry = manifest.segments.remove(at);
         let tombstones = view.entry.tombstones.clone();
+        if is_prepared(&manifest, entry.id) {
+            return None;
+        }
         if (SegmentEntry { tombstones, graph: view.entry.graph, ..entry }) != *view.entry {
             return None;
         }

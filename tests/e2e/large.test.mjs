@@ -149,22 +149,29 @@ function prepare(long) {
 }
 
 const ms = (number) => `${number.toFixed(1)} ms`;
+/** Prints how long queries took while something else was going on. */
+function tell(when, asked) {
+  for (const [what, kind] of [["common words", "common"], ["one document", "single"]]) {
+    const { queries, median, late, longest } = asked[kind];
+    console.log(`harness: lexical queries for ${what}, ${when}: ${queries}, median ${ms(median)}, longest ${ms(longest)}, ${late} above 20 ms`);
+  }
+}
 const mb = (bytes) => `${(bytes / 1e6).toFixed(1)} MB`;
 
 test("fifty thousand chunks within 400 MB, and ten more in less than 1 MB", async () => {
   const grown = await page.evaluate(async (chunks) => {
-    const { documents, open, metering } = large;
+    const { documents, open, asking, metering } = large;
     const db = await open();
     const start = performance.now();
     let added;
-    const { written } = await metering(async () => {
+    const { written, ...asked } = await metering(async () => {
       for (let at = 0; at < chunks; at += 5000) await db.add(documents(at, 5000));
       added = performance.now() - start;
-      await db.compact();
+      return asking(db, () => db.compact());
     });
     const { segments, chunks: count, wasmMemory } = await db.stats();
     await db.close();
-    return { added, compacted: performance.now() - start - added, segments, count, wasmMemory, written };
+    return { added, compacted: performance.now() - start - added, asked, segments, count, wasmMemory, written };
   }, CHUNKS);
   console.log(`harness: ${grown.count} chunks added in ${ms(grown.added)}, compacted${LONG ? " with a graph" : ""} in ${ms(grown.compacted)}; wasm memory ${mb(grown.wasmMemory)}, of any worker at most ${mb(grown.written.memory)}`);
   assert.equal(grown.count, CHUNKS);
@@ -217,12 +224,10 @@ test("fifty thousand chunks within 400 MB, and ten more in less than 1 MB", asyn
   const [first, ...later] = commits;
   console.log(`harness: 10 documents into ${CHUNKS} chunks: at most ${outcome.written} bytes written, ${ms(first)} the first time, then ${later.map(ms).join(", ")}`);
   console.log(`harness: 1,000 documents replaced in ${ms(replaced)}, all rewritten in ${ms(compacted)}`);
-  for (const [when, asked] of Object.entries({ "quiet": quiet, "while documents are added": updating, "while all is rewritten": merging })) {
-    for (const [what, kind] of [["common words", "common"], ["one document", "single"]]) {
-      const { queries, median, late, longest } = asked[kind];
-      console.log(`harness: lexical queries for ${what}, ${when}: ${queries}, median ${ms(median)}, longest ${ms(longest)}, ${late} above 20 ms`);
-    }
-  }
+  tell(`while ten segments become one${LONG ? " with a graph" : ""}`, grown.asked);
+  tell("quiet", quiet);
+  tell("while documents are added", updating);
+  tell("while all is rewritten", merging);
   const { written } = merging;
   console.log(`harness: the rewriting wrote ${mb(written.bytes)} in ${written.transactions} transactions, at most ${mb(written.largest)} in one`);
   console.log(`harness: wasm memory opened ${mb(memory[0])}, updated ${mb(memory[1])}, compacted ${mb(memory[2])}, of the worker that rewrote ${mb(written.memory)}`);

@@ -1,11 +1,12 @@
-//! The vectors of another model that are being prepared, damaged behind good checksums: verification says so before the
-//! model is changed to them, and repair drops those of that segment and says what it dropped.
+//! The vectors of another model that are being prepared. Maintenance goes on where none are yet. Damaged behind good
+//! checksums, verification says so before the model is changed to them, and repair drops those of that segment and says
+//! what it dropped.
 
 use crate::support::host::{Host, WordHashes, DIMS};
 use crate::support::library::{add, document};
 use crate::support::overlay::{blobs, Blobs, Overlay, MANIFEST};
 use nearfield::codec::{Frame, FrameWriter};
-use nearfield::engine::{Engine, Reembedding, VectorSettings, Verification, Wanted};
+use nearfield::engine::{Engine, Maintenance, Reembedding, VectorSettings, Verification, Wanted};
 use nearfield::index::{seal_vectors, Metric, Storage, VectorConfig};
 use nearfield::pace::Unpaced;
 use nearfield::store::{Blob, Manifest, MemoryStore};
@@ -107,4 +108,30 @@ fn what_goes_with_its_segment_is_said() {
     let dropped = repair.actions.iter().filter(|action| action.contains("vectors prepared for the model")).count();
     assert!(dropped == 1 && verify(&engine).ok, "{repair:?}");
     assert_eq!(reembed(&engine), Reembedding::Done);
+}
+
+#[test]
+fn a_change_of_the_model_that_is_not_gone_on_with_stops_no_merge() {
+    let store = MemoryStore::new();
+    let engine = open(&store);
+    add(&engine, (0..4).map(|number| document(number, 1, 20)).collect());
+    assert_eq!(reembed(&engine), Reembedding::Going);
+    for number in 4..40 {
+        add(&engine, vec![document(number, 1, 20)]);
+        while Host::new().run(async |services| engine.maintain(services).await).unwrap() != Maintenance::Nothing {}
+    }
+    // The first, for which vectors are prepared, is left as it is, and they are not lost.
+    let stats = engine.stats();
+    let pending = stats.pending.unwrap();
+    assert!(stats.segments.len() < 10, "{} segments", stats.segments.len());
+    assert!(stats.segments.iter().any(|segment| segment.id == 1) && pending.done > 0);
+    Host::new().run(async |services| engine.compact(services).await).unwrap();
+    assert_eq!(engine.stats().segments.len(), 2);
+    assert_eq!(engine.stats().pending.unwrap().done, pending.done);
+    while reembed(&engine) == Reembedding::Going {}
+    assert!(verify(&engine).ok);
+    let other = Host::with(Unpaced, Some(WordHashes::new("other")));
+    other.run(async |services| engine.compact(services).await).unwrap();
+    let stats = engine.stats();
+    assert_eq!((stats.segments.len(), stats.documents, stats.pending.is_none()), (1, 40, true));
 }
