@@ -255,12 +255,23 @@ impl Engine {
 
     /// A page from the store; it is kept in memory.
     pub(super) async fn fresh_page(&self, entry: &SegmentEntry, segment: &Segment, number: u32) -> Result<Rc<Page>> {
+        let (page, bytes) = self.read_page(entry, segment, number).await?;
+        let page = Rc::new(page);
+        self.pages.borrow_mut().put((entry.id, number), Rc::clone(&page), bytes);
+        Ok(page)
+    }
+
+    /// A page from the store, with the number of its bytes there.
+    pub(super) async fn read_page(
+        &self,
+        entry: &SegmentEntry,
+        segment: &Segment,
+        number: u32,
+    ) -> Result<(Page, usize)> {
         let missing = || Error::corrupt(format!("segment {} has no page {number}", entry.id));
         let blob = entry.pages.get(number as usize).ok_or_else(missing)?;
         let bytes = self.blob(&entry.page_name(number as usize), blob).await?;
-        let page = Rc::new(Page::open(segment, number, &bytes)?);
-        self.pages.borrow_mut().put((entry.id, number), Rc::clone(&page), bytes.len());
-        Ok(page)
+        Ok((Page::open(segment, number, &bytes)?, bytes.len()))
     }
 
     /// Part of the text of a document; `None`: all of it.

@@ -229,9 +229,16 @@ impl Engine {
         let total = views.iter().map(|view| view.live_docs() as usize).sum();
         let mut builder = self.builder(&snapshot.manifest)?;
         for view in views {
+            // Documents lie in pages one after the other, and none is read again: one page is kept.
+            let mut kept = None;
             for doc in (0..view.segment.docs()).filter(|&doc| !view.tombstones().contains(doc)) {
-                let page = self.page(view, doc).await?;
+                let number = view.segment.page_of(doc)?;
+                let page = match kept.take_if(|(known, _)| *known == number) {
+                    Some((_, page)) => page,
+                    None => self.read_page(&view.entry, &view.segment, number).await?.0,
+                };
                 builder.copy(&view.segment, doc, page.text(&view.segment, doc)?, None)?;
+                kept = Some((number, page));
                 let done = builder.docs() as usize;
                 if done.is_multiple_of(64) {
                     (services.progress)(Progress { phase: Phase::Merge, done, total, committed: 0 });
