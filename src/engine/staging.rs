@@ -1,7 +1,8 @@
 //! Blobs on their way into the store before the commit that names them: large ones, so that the commit is short, and
 //! those of a rewrite, which are ready before it has its turn to write. Until then they are orphans like those that a
-//! crash leaves. Who stages holds the writer's lock or that of upkeep, and who clears up holds both, so that nobody
-//! takes for left behind what is still to be named; should it happen all the same, the commit fails and nothing else.
+//! crash leaves. Who stages holds the writer's lock or that of upkeep, and who looks for orphans holds both, so that
+//! nobody takes for left behind what is still to be named; should it happen all the same, the commit fails and nothing
+//! else. What a rewrite has replaced is removed here too.
 
 use super::Engine;
 use crate::error::Result;
