@@ -97,9 +97,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_added_can_be_taken_away() {
+        let [half, packed] = [Extra::Half, Extra::Packed].map(|wanted| Extras::of(|extra| extra == wanted));
+        assert_eq!(half.with(packed).names(), ["shader-f16", "packed_4x8_integer_dot_product"]);
+        assert_eq!((half.with(packed).without(half), half.without(half)), (packed, Extras::NONE));
+    }
+
+    #[test]
     fn names_are_those_of_webgpu() {
-        assert_eq!(Extras::ALL.names(), ["shader-f16", "packed_4x8_integer_dot_product"]);
-        assert_eq!(Extras::ALL.and(Extras::FEATURES).names(), ["shader-f16"]);
+        assert_eq!(Extras::ALL.names(), ["shader-f16", "packed_4x8_integer_dot_product", "subgroups"]);
+        assert_eq!(Extras::ALL.and(Extras::FEATURES).names(), ["shader-f16", "subgroups"]);
         assert!(!Extras::NONE.has(Extra::Half) && Extras::ALL.has(Extra::Packed));
     }
 }
