@@ -66,9 +66,11 @@ impl FrameWriter {
         }
         let mut bytes = writer.into_bytes();
         bytes.extend_from_slice(&crc32(&bytes).to_le_bytes());
-        for (_, section) in &self.sections {
+        bytes.reserve_exact(offset.saturating_sub(bytes.len()));
+        // Each is let go once it is there: together they may take tens of megabytes.
+        for (_, section) in self.sections {
             bytes.resize(bytes.len().next_multiple_of(ALIGN), 0);
-            bytes.extend_from_slice(section);
+            bytes.extend_from_slice(&section);
         }
         Ok(bytes)
     }

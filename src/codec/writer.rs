@@ -18,6 +18,11 @@ impl Writer {
         Writer::default()
     }
 
+    /// For so many bytes. Millions of them would otherwise be moved as they grow, and take up to twice their room.
+    pub fn with_capacity(bytes: usize) -> Writer {
+        Writer { bytes: Vec::with_capacity(bytes) }
+    }
+
     put!(u8: u8, u16: u16, u32: u32, u64: u64, i32: i32, f32: f32, f64: f64);
 
     /// LEB128: seven bits a byte, lowest first.

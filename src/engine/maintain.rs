@@ -228,6 +228,7 @@ impl Engine {
     ) -> Result<Option<Rewritten>> {
         let total = views.iter().map(|view| view.live_docs() as usize).sum();
         let mut builder = self.builder(&snapshot.manifest)?;
+        builder.expect(views.iter().map(|view| view.segment.chunks() as usize).sum());
         for view in views {
             // Documents lie in pages one after the other, and none is read again: one page is kept.
             let mut kept = None;

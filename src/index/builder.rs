@@ -129,6 +129,13 @@ impl SegmentBuilder {
         })
     }
 
+    /// Makes room for the vectors of so many chunks at once.
+    pub fn expect(&mut self, chunks: usize) {
+        if let Some(vectors) = &mut self.vectors {
+            vectors.expect(chunks);
+        }
+    }
+
     /// Adds a document whose `text` is the plain text to store and `chunks` its parts in order. `vectors` holds
     /// `chunks.len()` rows of `dims` numbers, row-major; it must be given exactly when the configuration has vectors.
     /// A document without chunks is kept but never found by a search; an empty title or URL counts as none. After an

@@ -117,6 +117,15 @@ enum Rows {
 const SLICE: usize = 1 << 21;
 
 impl Rows {
+    fn bytes(&self) -> usize {
+        match self {
+            Rows::F32(rows) => size_of_val(&rows[..]),
+            Rows::F16(rows) => size_of_val(&rows[..]),
+            Rows::Int8(rows) => rows.len(),
+            Rows::Binary(bits) => bits.bytes(),
+        }
+    }
+
     /// Whether these numbers are such as insertion lets through.
     fn are_sound(&self, part: Range<usize>) -> bool {
         match self {
@@ -228,15 +237,9 @@ impl Vectors {
     }
 
     pub fn bytes(&self) -> usize {
-        let rows = match &self.rows {
-            Rows::F32(rows) => size_of_val(&rows[..]),
-            Rows::F16(rows) => size_of_val(&rows[..]),
-            Rows::Int8(rows) => rows.len(),
-            Rows::Binary(bits) => bits.bytes(),
-        };
         let shape = self.whole.factors.len() + self.whole.squares.len() + self.scales.len();
         let signs = self.signs.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |it| it.bytes());
-        rows + shape * size_of::<f32>() + signs
+        self.rows.bytes() + shape * size_of::<f32>() + signs
     }
 
     /// Where the first `dims` numbers of a row are.

@@ -98,6 +98,17 @@ impl VectorsBuilder {
         }
     }
 
+    /// Makes room for so many rows at once.
+    pub fn expect(&mut self, rows: usize) {
+        let numbers = rows.saturating_mul(self.config.dims);
+        match &mut self.rows {
+            Rows::F32(rows) => rows.reserve_exact(numbers),
+            Rows::F16(rows) => rows.reserve_exact(numbers),
+            Rows::Int8(rows) => rows.reserve_exact(numbers),
+            Rows::Binary(_) => {}
+        }
+    }
+
     /// Appends stored rows as they are, or what their bits stand for. Both must have the same configuration.
     pub fn copy(&mut self, from: &Vectors, rows: std::ops::Range<usize>) {
         let span = rows.start * self.config.dims..rows.end * self.config.dims;
@@ -133,7 +144,7 @@ impl Vectors {
 }
 
 fn encode(rows: &Rows, scales: &[f32]) -> Vec<u8> {
-    let mut writer = Writer::new();
+    let mut writer = Writer::with_capacity(size_of_val(scales) + rows.bytes());
     writer.f32s(scales);
     match rows {
         Rows::F32(rows) => writer.f32s(rows),
