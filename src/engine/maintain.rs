@@ -58,7 +58,7 @@ impl Engine {
             return Ok(Maintenance::Nothing);
         }
         self.complete(services.pacer).await?;
-        self.clear_up(services.pacer).await?;
+        self.clear_up().await?;
         let snapshot = self.snapshot();
         if let Some(group) = due_for_merge(&self.mergeable(&snapshot)) {
             self.merge(group, services).await?;
@@ -94,7 +94,7 @@ impl Engine {
             let _writer = self.writer.lock().await;
             self.prepare_to_write().await?;
         }
-        self.clear_up(services.pacer).await?;
+        self.clear_up().await?;
         self.delete_overdue(services.pacer).await?;
         while self.make_up_splade(services).await? || self.make_up_tokens(services).await? {}
         for _ in 0..ATTEMPTS {

@@ -10,6 +10,9 @@ use crate::pace::Pacer;
 use crate::store::{Manifest, Named, Retired, COMMIT_BYTES, DELETED_AT_ONCE};
 use std::collections::HashSet;
 
+/// Blobs that one step of maintenance removes: who wants to write waits for it.
+const DELETED_IN_STEP: usize = 64;
+
 impl Engine {
     /// Puts blobs into the store, a few at a time. Returns the name and size of each; after a failure none is there.
     pub(super) async fn stage(&self, blobs: Vec<Named>, pacer: &dyn Pacer) -> Result<Vec<(String, u64)>> {
@@ -50,32 +53,29 @@ impl Engine {
         drop(self.store.discard(&names).await);
     }
 
-    /// Removes what nobody names: what crashes have left. To be called with the lock of upkeep.
-    pub(super) async fn clear_up(&self, pacer: &dyn Pacer) -> Result<()> {
+    /// Has what nobody names removed, what crashes have left, with what is overdue. To be called with the lock of upkeep.
+    pub(super) async fn clear_up(&self) -> Result<()> {
         if !self.is_littered().await {
             return Ok(());
         }
-        let orphans = {
-            let _writer = self.writer.lock().await;
-            let snapshot = self.snapshot();
-            let orphans = snapshot.manifest.orphans(&self.store.list().await?);
-            let mut manifest = (*snapshot.manifest).clone();
-            let since = manifest.generation + 1;
-            // By a commit, which fails if somebody else's has named one of them meanwhile; after it nobody's can.
-            manifest.retired.extend(orphans.iter().map(|name| Retired { name: name.clone(), since }));
-            // No segment to come may have the number, and so perhaps the name, of one of those.
-            manifest.next_id = manifest.next_id.saturating_add(orphans.len() as u64);
-            self.commit(&snapshot, manifest, Vec::new(), None).await?;
-            orphans
-        };
-        self.delete_retired(&orphans, pacer).await?;
+        let _writer = self.writer.lock().await;
+        let snapshot = self.snapshot();
+        let orphans = snapshot.manifest.orphans(&self.store.list().await?);
+        let mut manifest = (*snapshot.manifest).clone();
+        // No segment to come may have the number, and so perhaps the name, of one of those.
+        manifest.next_id = manifest.next_id.saturating_add(orphans.len() as u64);
+        // By a commit, which fails if somebody else's has named one of them meanwhile; after it nobody's can. No snapshot
+        // has ever needed them.
+        manifest.retired.extend(orphans.into_iter().map(|name| Retired { name, since: 1 }));
+        self.commit(&snapshot, manifest, Vec::new(), None).await?;
         self.swept.set(true);
         Ok(())
     }
 
-    /// Removes what was retired long ago. True if there was any.
+    /// Removes some of what was retired long ago. True if there was any.
     pub(super) async fn delete_overdue(&self, pacer: &dyn Pacer) -> Result<bool> {
-        let overdue: Vec<String> = self.snapshot().manifest.overdue().map(str::to_owned).collect();
+        let snapshot = self.snapshot();
+        let overdue: Vec<String> = snapshot.manifest.overdue().take(DELETED_IN_STEP).map(str::to_owned).collect();
         self.delete_retired(&overdue, pacer).await?;
         Ok(!overdue.is_empty())
     }
