@@ -7,39 +7,12 @@
 //
 // Queries, keys and values are `Held` there, as in `matmul-half.wgsl`; scores, shares and sums are f32 always.
 
-const QUERIES = 16u;
 const LANES = 4u;
 const KEYS = 32u;
 // Vectors of four in a head, at most; an invocation has every fourth of them.
 const MOST = 16u;
 // Less than any score, and far enough from the least number that differences are finite.
 const NOTHING = -1e30;
-
-struct Shape {
-    // Vectors of four in a head.
-    depth: u32,
-    // Vectors of four in a third of a row of qkv, and in a row of the result.
-    width: u32,
-    // 1 / sqrt(numbers of a head)
-    scale: f32,
-}
-
-// Queries of one sequence that a workgroup has.
-struct Tile {
-    // Row of the first.
-    row: u32,
-    // Of the sequence: its first row, and its length.
-    first: u32,
-    length: u32,
-    unused: u32,
-}
-
-@group(0) @binding(0) var<uniform> shape: Shape;
-@group(0) @binding(1) var<storage, read> tiles: array<Tile>;
-// [rows][3 * width]
-@group(0) @binding(2) var<storage, read> qkv: array<vec4f>;
-// [rows][width]
-@group(0) @binding(3) var<storage, read_write> out: array<vec4f>;
 
 var<workgroup> queries: array<Held, 256>; // [QUERIES][MOST]
 var<workgroup> block: array<Held, 512>; // [KEYS][MOST]

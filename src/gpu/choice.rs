@@ -69,7 +69,9 @@ pub async fn choose(
             device.alive()?;
             failures.push(error.context.clone());
             found = checked(device, sources, extras, clock).await;
-            subgroups = if found.is_ok() { Extras::NONE } else { subgroups };
+            if found.is_ok() {
+                subgroups = Extras::NONE;
+            }
         }
         match found {
             Ok(found) if best.as_ref().is_none_or(|(least, _)| found.0 < *least) => best = Some(found),

@@ -15,12 +15,14 @@ pub struct Sources {
     pub quantise: String,
     /// Goes behind `matmul`, `matmul_half` and `packed`.
     pub product: String,
-    /// Or the next goes behind `quantise`, `norm`, `pool` and `logit`.
+    /// This or the next goes behind `quantise`, `norm`, `pool` and `logit`.
     pub reduce: String,
     pub reduce_subgroups: String,
     pub norm: String,
     pub attention: String,
     pub attention_half: String,
+    /// Goes behind `attention` and `attention_half`.
+    pub heads: String,
     pub pool: String,
     pub logit: String,
     /// Goes before `matmul_half` and `attention_half`.
@@ -40,6 +42,7 @@ impl Default for Sources {
             norm: include_str!("norm.wgsl").into(),
             attention: include_str!("attention.wgsl").into(),
             attention_half: include_str!("attention-half.wgsl").into(),
+            heads: include_str!("heads.wgsl").into(),
             pool: include_str!("pool.wgsl").into(),
             logit: include_str!("logit.wgsl").into(),
             half: include_str!("held-f16.wgsl").into(),
@@ -51,11 +54,10 @@ impl Sources {
     /// Another for other texts, or another version of what calls them.
     pub fn digest(&self) -> u64 {
         let Sources { matmul, matmul_half, packed, quantise, product, norm, .. } = self;
-        let Sources { attention, attention_half, pool, logit, half, reduce, reduce_subgroups, .. } = self;
+        let Sources { attention, attention_half, heads, pool, logit, half, reduce, reduce_subgroups, .. } = self;
         let products = [matmul, matmul_half, packed, quantise, product];
-        let others = [norm, attention, attention_half, pool, logit, half, reduce, reduce_subgroups];
-        let texts = products.into_iter().chain(others);
-        texts.map(String::as_str).chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
+        let others = [norm, attention, attention_half, heads, pool, logit, half, reduce, reduce_subgroups];
+        products.into_iter().chain(others).map(String::as_str).chain([env!("CARGO_PKG_VERSION")]).fold(0, fnv1a)
     }
 }
 
@@ -104,7 +106,7 @@ impl Kernels {
     ///
     /// Errors: `Unsupported` for a kernel that the device does not take.
     pub async fn compile(device: &Device, sources: &Sources, extras: Extras) -> Result<Kernels> {
-        let Sources { matmul, matmul_half, packed, product, attention, attention_half, half, .. } = sources;
+        let Sources { matmul, matmul_half, packed, product, attention, attention_half, heads, half, .. } = sources;
         let (integers, halves) = (extras.has(Extra::Packed), extras.has(Extra::Half));
         let product = match (integers, halves) {
             (true, _) => format!("{packed}{product}"),
@@ -126,9 +128,10 @@ impl Kernels {
             false => None,
         };
         let (attention, wide_attention) = match halves {
-            true => (device.kernel("attention", &format!("{half}{attention_half}"), &[]).await?, None),
+            true => (device.kernel("attention", &format!("{half}{attention_half}{heads}"), &[]).await?, None),
             false => {
-                let plain = async |wide| device.kernel("attention", attention, &[("WIDE", wide)]).await;
+                let text = format!("{attention}{heads}");
+                let plain = async |wide| device.kernel("attention", &text, &[("WIDE", wide)]).await;
                 (plain(0).await?, Some(plain(1).await?))
             }
         };

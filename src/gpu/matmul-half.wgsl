@@ -13,10 +13,6 @@ const DEPTH = 4u;
 var<workgroup> tile_x: array<Held, 128>; // [DEPTH][ROWS]
 var<workgroup> tile_w: array<Held, 256>; // [DEPTH][COLUMNS]
 
-fn unpack(word: u32) -> vec4f {
-    return vec4f(bitcast<vec4i>(vec4u(word << 24u, word << 16u, word << 8u, word)) >> vec4u(24u));
-}
-
 @compute @workgroup_size(16, 8)
 fn main(
     @builtin(workgroup_id) group: vec3u,

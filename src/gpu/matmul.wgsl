@@ -10,10 +10,6 @@
 // [rows][inputs]
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 
-fn unpack(word: u32) -> vec4f {
-    return vec4f(bitcast<vec4i>(vec4u(word << 24u, word << 16u, word << 8u, word)) >> vec4u(24u));
-}
-
 @compute @workgroup_size(16, 4)
 fn main(@builtin(global_invocation_id) id: vec3u) {
     let row = id.y * 8u;

@@ -1,5 +1,5 @@
-// What `matmul.wgsl` and its variants, which it stands behind, have in common: the layer, the size of a workgroup's part, and
-// what follows a product. They call `finish` for each number of their result. CPU twins: `kernel::gelu_rows` and
+// What `matmul.wgsl` and its variants, which it stands behind, have in common: the layer, the size of a workgroup's part,
+// numbers out of weights, and what follows a product. They call `finish` for each number of their result. CPU twins: `kernel::gelu_rows` and
 // `kernel::Combine`, and the oracle `kernel::scalar::gelu`.
 
 // 0: nothing; 1: GELU; 2: added to what is there (the residual connection); 3: tanh.
@@ -23,6 +23,11 @@ struct Shape {
 @group(0) @binding(3) var<storage, read> affine: array<vec2f>;
 // [rows][outputs]
 @group(0) @binding(4) var<storage, read_write> out: array<f32>;
+
+// The four weights of a word.
+fn unpack(word: u32) -> vec4f {
+    return vec4f(bitcast<vec4i>(vec4u(word << 24u, word << 16u, word << 8u, word)) >> vec4u(24u));
+}
 
 // x * Phi(x) by the rational function of `kernel::math::gelu`.
 fn gelu(number: f32) -> f32 {

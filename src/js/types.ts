@@ -112,7 +112,10 @@ export interface GpuAdapter {
   software: boolean;
   /** What it offers of "shader-f16", "subgroups" and "timestamp-query". */
   features: string[];
-  /** What the kernels make use of: "shader-f16", "packed_4x8_integer_dot_product", "subgroups", or nothing that not every GPU has. */
+  /**
+   * What the kernels make use of that not every GPU has: "shader-f16", "packed_4x8_integer_dot_product", "subgroups", or
+   * nothing.
+   */
   uses: string[];
   /** Why some were left out that would make use of more: what they computed when they were checked. */
   refused?: string | undefined;
