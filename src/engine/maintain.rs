@@ -228,7 +228,7 @@ impl Engine {
     ) -> Result<Option<Rewritten>> {
         let total = views.iter().map(|view| view.live_docs() as usize).sum();
         let mut builder = self.builder(&snapshot.manifest)?;
-        builder.expect(views.iter().map(|view| view.segment.chunks() as usize).sum());
+        builder.expect(views.iter().map(|view| live_chunks(view) as usize).sum());
         for view in views {
             // Documents lie in pages one after the other, and none is read again: one page is kept.
             let mut kept = None;
@@ -338,13 +338,15 @@ fn is_old(view: &View) -> bool {
     view.segment.format() < SEGMENT_FORMAT
 }
 
+/// About how many chunks the live documents of a segment have: as many each as the others.
+fn live_chunks(view: &View) -> u32 {
+    let deleted = u64::from(view.tombstones().deleted()) * u64::from(view.segment.chunks());
+    view.segment.chunks() - (deleted / u64::from(view.segment.docs().max(1))) as u32
+}
+
 /// The segments that are worth rewriting now: one of an older format, one that is mostly deleted, or the first size
 /// class that is full.
 fn due_for_merge(views: &[&View]) -> Option<Vec<u64>> {
-    let live = |view: &View| {
-        let deleted = u64::from(view.tombstones().deleted()) * u64::from(view.segment.chunks());
-        view.segment.chunks() - (deleted / u64::from(view.segment.docs().max(1))) as u32
-    };
     let wasted = views.iter().find(|view| is_old(view) || view.live_docs() * 2 < view.segment.docs());
     if let Some(view) = wasted {
         return Some(vec![view.segment.id()]);
@@ -353,9 +355,9 @@ fn due_for_merge(views: &[&View]) -> Option<Vec<u64>> {
     while class <= LARGEST {
         let lower = if class == SMALLEST { 0 } else { class };
         let upper = if class == SMALLEST { class * FAN_IN as u32 } else { class.saturating_mul(FAN_IN as u32) };
-        let members = views.iter().filter(|view| (lower..upper).contains(&live(view))).take(FAN_IN);
+        let members = views.iter().filter(|view| (lower..upper).contains(&live_chunks(view))).take(FAN_IN);
         let members: Vec<&View> = members.copied().collect();
-        let fits = members.iter().map(|view| live(view)).sum::<u32>() <= LARGEST;
+        let fits = members.iter().map(|view| live_chunks(view)).sum::<u32>() <= LARGEST;
         if members.len() == FAN_IN && fits {
             return Some(members.iter().map(|view| view.segment.id()).collect());
         }

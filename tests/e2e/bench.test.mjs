@@ -24,6 +24,10 @@ const cosine = (a, b) => {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 };
 
+test("the bare kernel is timed", async () => {
+  assert.ok((await lab.calibrate()) > 0);
+});
+
 test("vectors: nearly all of the nearest are found, by a scan and with less effort", () =>
   lab.with(["nearfield-vectors", "exhaustive"], async (ours, exhaustive) => {
     const size = { count: 1000, queries: 20 };

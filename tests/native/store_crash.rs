@@ -34,11 +34,10 @@ async fn write(store: &dyn Store, rounds: u64, acknowledged: &mut u64) -> Result
     let mut current = open(store).await?;
     whole(store, &current).await?;
     let orphans = current.orphans(&store.list().await?);
-    let since = current.generation + 1;
     for round in 0..rounds {
         let mut next = current.clone();
         if round == 0 {
-            next.retired.extend(orphans.iter().map(|name| Retired { name: name.clone(), since }));
+            next.retired.extend(orphans.iter().map(|name| Retired { name: name.clone(), since: 1 }));
             next.next_id += orphans.len() as u64;
         }
         let overdue: Vec<String> = current.overdue().map(String::from).collect();

@@ -7,7 +7,7 @@ use super::event::Events;
 use super::{error_of, BLOBS, PIECES, SIZES};
 use crate::error::{Error, Result};
 use crate::sorting::set;
-use crate::store::{missing, Named, DELETED_AT_ONCE};
+use crate::store::{missing, Named};
 use js_sys::{Array, Uint8Array};
 use std::ops::Range;
 use wasm_bindgen::prelude::*;
@@ -19,7 +19,7 @@ pub const PIECE: usize = 1 << 18;
 /// Bytes of small blobs that one transaction of a staging writes: about a page of text, which a query may wait for.
 const STEP: usize = 1 << 16;
 
-/// Pieces that are read in one transaction.
+/// Pieces that one transaction reads or removes.
 const AT_ONCE: usize = 2;
 
 /// Numbers of all pieces of a blob.
@@ -92,13 +92,13 @@ pub fn put(transaction: &IdbTransaction, name: &str, blob: &[u8]) -> Result<(), 
     writes(name, blob).try_for_each(|write| write.make(transaction))
 }
 
-/// Removes blobs, whole or in part: most of their pieces in transactions before, as many as a step may write in each,
-/// and then all that is left, so that they are listed until the end.
+/// Removes blobs, whole or in part: most of their pieces in transactions before, and then all that is left, so that they
+/// are listed until the end.
 pub async fn remove(connection: &Connection, names: &[String]) -> Result<(), Failure> {
     for name in names {
         let last = count(connection, name, ALL).await?.saturating_sub(1);
-        for from in (0..last).step_by(DELETED_AT_ONCE) {
-            let some = pieces(name, from..last.min(from + DELETED_AT_ONCE as u64))?;
+        for from in (0..last).step_by(AT_ONCE) {
+            let some = pieces(name, from..last.min(from + AT_ONCE as u64))?;
             relaxed(connection, &[PIECES], |transaction| transaction.object_store(PIECES)?.delete(&some).map(drop))
                 .await?;
         }
